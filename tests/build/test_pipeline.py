@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rmeval.build import build, load_config
+from rmeval.build import BuildFolder, build, load_config
+from rmeval.build.answers import AnswerLog
+from rmeval.build.pipeline import silent
+from rmeval.build.tools import Ask, Tools
 from rmeval.errors import DataError
 from tests.checkpoints import make_checkpoint
 from tests.http_server import Answer, Received, Scripted, json_answer, serve
@@ -68,6 +71,57 @@ def test_a_changed_option_repeats_no_call(tmp_path: Path) -> None:
         path.write_text(path.read_text().replace("samples: 4", "samples: 6"))
         build(load_config(path), tmp_path / "out", until="responses")
         assert calls(server) == 48
+
+
+def test_later_results_of_an_earlier_result_are_forgotten(tmp_path: Path) -> None:
+    with serve(script) as server:
+        path = write(tmp_path, server)
+        first = build(load_config(path), tmp_path / "out", until="responses")
+        own = first.stages["responses"]
+        first.folder.write("styles", own)
+        path.write_text(path.read_text().replace("samples: 4", "samples: 4, keep: 1"))  # The default.
+        build(load_config(path), tmp_path / "out", until="responses")
+        assert first.folder.read("styles") == own
+        path.write_text(path.read_text().replace("samples: 4", "samples: 2"))
+        changed = build(load_config(path), tmp_path / "out", until="responses")
+        assert changed.stages["responses"].records != own.records
+        assert first.folder.read("styles") is None
+
+
+def test_the_server_names_the_model_and_another_seed_makes_other_calls(tmp_path: Path) -> None:
+    with serve(script) as server:
+        path = write(tmp_path, server, CONFIG.replace(", served_model: scripted", ""))
+        found = build(load_config(path), tmp_path / "out", until="responses").stages["responses"]
+        assert {one.model for record in found.records for one in record.candidates} == {"scripted"}
+        assert build(load_config(path), tmp_path / "out", until="responses").stages["responses"] == found
+        assert calls(server) == 32
+        path.write_text(f"{path.read_text()}seed: 1\n")
+        build(load_config(path), tmp_path / "out", until="responses")
+        assert calls(server) == 64
+        build(load_config(path), tmp_path / "fresh", until="responses")
+        results = [BuildFolder(tmp_path / name).read("responses") for name in ("out", "fresh")]
+        assert results[0] is not None and results[1] is not None
+        assert results[0].records == results[1].records != found.records
+
+
+def key_of(folder: Path, temperature: float, seed: int = 0, options: str = "{}") -> str:
+    """The key of a call."""
+    text = CONFIG.replace("scripted}}", f"scripted, options: {options.replace('{', '{{').replace('}', '}}')}}}}}")
+    (folder / "config.yaml").write_text(text.format(url="http://127.0.0.1:9") + f"seed: {seed}\n")
+    with AnswerLog(folder / "answers") as log:
+        tools = Tools(load_config(folder / "config.yaml"), BuildFolder(folder), log, log, silent)
+        values = {"problem": "1 + 1?", "language": "en"}
+        return tools.key(Ask("writer", tools.prompts.get("math/solve"), values, temperature=temperature))
+
+
+def test_a_key_has_all_that_an_answer_depends_on(tmp_path: Path) -> None:
+    plain, thinking = key_of(tmp_path, 1.0), "{template_kwargs: {enable_thinking: true}}"
+    effort = "{judge_kwargs: {reasoning_effort: high}}"
+    others = [key_of(tmp_path, 0.5), key_of(tmp_path, 1.0, seed=1)]
+    others += [key_of(tmp_path, 1.0, options=options) for options in (thinking, effort)]
+    assert len({plain, *others}) == 5
+    assert key_of(tmp_path, 1.0, options="{concurrency: 3, read_timeout: 9.0}") == plain
+    assert key_of(tmp_path, 0.0, seed=1) == key_of(tmp_path, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_samples_in_other_languages(tmp_path: Path, language: str) -> None:
         f"Here:\n\n```{language}\n{own}\n```\n\nIt adds."
         for own in (code, code.replace("a + b", "a - b"), code.replace("a + b", "a +"))
     ]
-    found = responses(tmp_path, texts, ", repeats: 1", row, wall=60)
+    found = responses(tmp_path, texts, ", repeats: 1", row, limits="wall: 60")
     chosen, rejected = kept(found)
     assert [one.text for one in chosen] == [texts[0]]
     assert rejected[0].text == texts[1] or language == "javascript"

@@ -85,6 +85,27 @@ def test_a_solution_is_verified_with_its_tests(sandbox: Sandbox, language: str) 
     assert sandbox.verify(solution, TestSuite("program", language=language, code="?")).status in ("fail", "compile")
 
 
+HUGE = {
+    "python": "x = bytearray(1 << 40)",
+    "cpp": "#include <vector>\nint main() { std::vector<char> a(1UL << 40); return a[5]; }",
+    "java": (
+        "import java.util.*;\npublic class Main { public static void main(String[] given) {\n"
+        "List<long[]> all = new ArrayList<>(); while (true) all.add(new long[1 << 24]); } }"
+    ),
+    "javascript": "const all = []; while (true) all.push(new Array(1 << 20).fill(all.length));",
+    "rust": 'fn main() { let v: Vec<u8> = Vec::with_capacity(1 << 40); println!("{}", v.capacity()); }',
+    "go": 'package main\nimport "fmt"\nfunc main() { a := make([]byte, 1 << 40); fmt.Println(len(a)) }',
+}
+"""Programs that need more memory than there is."""
+
+
+@pytest.mark.parametrize("language", HUGE)
+def test_too_little_memory_is_not_a_wrong_answer(sandbox: Sandbox, language: str) -> None:
+    there(language)
+    found = sandbox.verify(HUGE[language], TestSuite("io", language=language, cases=(("", "1"),)))
+    assert found.status == "memory", found
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_output_in_every_language(sandbox: Sandbox, language: str) -> None:
     there(language)

@@ -36,7 +36,7 @@ def test_a_program_runs_with_its_files_and_input(either: Sandbox) -> None:
     [
         ("raise SystemExit(3)", "exit", 3),
         ("1 / 0", "exit", 1),
-        ("import os\nos.kill(os.getpid(), 11)", "signal", None),
+        ("import os\nos.kill(os.getpid(), 11)", "signal", 128 + 11),
         ("import sys\nwhile True: sys.stdout.write('x' * 1000)", "output", None),
         ("bytearray(1 << 30)", "memory", None),
         ("print(bytes([255]).decode('latin-1'))\nimport os\nos.write(1, b'\\xff')", "exit", 0),
@@ -129,6 +129,20 @@ ECHO = "for line in open(0): print(sum(map(int, line.split())))"
 def test_output_is_compared_by_words(sandbox: Sandbox, solution: str, status: str, detail: str) -> None:
     found = sandbox.verify(solution, TestSuite("io", cases=(("1 2\n", "3\n"), ("3 4\n", " 7 \n\n"))))
     assert (found.status, found.detail[: len(detail)]) == (status, detail)
+
+
+@pytest.mark.parametrize(
+    ("solution", "status"),
+    [
+        ("import os\nos.kill(os.getpid(), 9)", "error"),
+        ("import os\nos.kill(os.getpid(), 11)", "fail"),
+        ("import sys\nsys.exit('MemoryError')", "memory"),
+        ("import sys\nsys.exit('MemoryError is no reason\\nhere')", "fail"),
+    ],
+)
+def test_a_killed_program_is_not_wrong(sandbox: Sandbox, solution: str, status: str) -> None:
+    found = sandbox.verify(solution, TestSuite("io", cases=(("", "1"),)))
+    assert found.status == status, found
 
 
 def test_a_python_program_is_tested_by_calls(sandbox: Sandbox) -> None:

@@ -14,6 +14,7 @@ from rmeval.build.problems.options import FilterOptions, ProblemOptions
 from rmeval.data.yaml_file import Lines, read_yaml
 from rmeval.errors import DataError
 from rmeval.messages import chosen_from, quoted, shortened
+from rmeval.models import is_address
 
 __all__ = ["BuildConfig", "DomainConfig", "ModelRole", "Options", "Role", "load_config", "parsed"]
 
@@ -22,6 +23,18 @@ Role = Literal["writer", "rewriter", "judge", "compliant"]
 checks texts, `compliant` answers harmful requests."""
 Model = TypeVar("Model", bound=BaseModel)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+_WRITING = frozenset(
+    (
+        "chat_template",
+        "dtype",
+        "judge_kwargs",
+        "model_kwargs",
+        "revision",
+        "template_kwargs",
+        "tokenizer",
+        "tokenizer_kwargs",
+    )
+)
 
 
 class ModelRole(Options):
@@ -42,6 +55,16 @@ class ModelRole(Options):
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(2048, ge=1)
     options: dict[str, Any] = Field(default={})
+
+    @property
+    def name(self) -> str:
+        """Its name, without the address of its server, which may change between two starts of a build."""
+        return self.served_model or ("served" if is_address(self.model) else self.model)
+
+    @property
+    def writing(self) -> dict[str, Any]:
+        """The options that change what it writes; the others only change how it is called."""
+        return {name: value for name, value in sorted(self.options.items()) if name in _WRITING}
 
 
 class DomainConfig(Options):

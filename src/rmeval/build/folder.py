@@ -112,6 +112,18 @@ class BuildFolder:
         counts = {"records": len(result.records), "dropped": len(result.dropped), "files": files}
         write_json(folder / "stage.json", {"inputs": result.inputs, **counts, "facts": dict(result.facts)})
 
+    def forget_after(self, stage: StageName) -> None:
+        """Remove the results of later stages, which are those of an earlier result of this one.
+
+        Raises:
+            RunError: If they cannot be removed.
+        """
+        for later in list(STAGES)[list(STAGES).index(stage) + 1 :]:
+            try:
+                (self.of(later) / "stage.json").unlink(missing_ok=True)
+            except OSError as error:
+                raise explain_os_error(error, str(self.of(later))) from error
+
     def has(self, files: Mapping[str, str]) -> bool:
         """Whether files, given by their paths in the folder, exist and have these SHA-256 digests."""
         paths = {self.path / name: sha256 for name, sha256 in files.items()}

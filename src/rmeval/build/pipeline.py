@@ -120,14 +120,17 @@ def _stage(
 ) -> StageResult:
     """The result of a stage: the stored one if nothing that it depends on has changed."""
     stage = find_stage(name)
-    models = {role: own.model_dump(exclude={"model", "options"}) for role, own in config.models.items()}
+    models = {
+        role: own.model_dump(exclude={"model", "options"}) | {"name": own.name, "options": own.writing}
+        for role, own in config.models.items()
+    }
     inputs = digest(
         {
             "records": [one.to_dict() for one in records],
             "earlier": [_lasting(one) for one in tools.earlier.values()],
             "options": stage.options(config),
             "seed": config.seed,
-            "models": models | {role: tools.name_of(role) for role in models},
+            "models": models,
             "prompts": tools.prompts.versions(),
             "accept_failures": tools.accept_failures,
             "rmeval": __version__,
@@ -135,8 +138,7 @@ def _stage(
         }
     )
     earlier = folder.read(name)
-    current = earlier is not None and earlier.inputs == inputs and not earlier.facts.get("waits")
-    if earlier is not None and earlier.records and current and folder.has(earlier.facts.get("files", {})):
+    if earlier is not None and earlier.inputs == inputs and _is_complete(earlier, folder):
         return earlier
     started, calls = time.monotonic(), tools.calls
     kept, dropped = _run(stage, records, config, tools)
@@ -147,6 +149,8 @@ def _stage(
         **tools.take_facts(),
     }
     result = StageResult(kept, dropped, inputs, facts)
+    if earlier is None or _handed_on(earlier) != _handed_on(result):
+        folder.forget_after(name)
     folder.write(name, result)
     if not kept and not facts.get("waits"):
         reasons = sorted({one.reason for one in dropped})
@@ -155,6 +159,17 @@ def _stage(
             f"{folder.of(name) / 'dropped.jsonl'}"
         )
     return result
+
+
+def _is_complete(result: StageResult, folder: BuildFolder) -> bool:
+    """Whether a stage that runs again with the same inputs would have the same result."""
+    open_ends = result.facts.get("waits") or result.facts.get("unavailable")
+    return bool(result.records) and not open_ends and folder.has(result.facts.get("files", {}))
+
+
+def _handed_on(result: StageResult) -> str:
+    """Digest of what later stages read."""
+    return digest([[one.to_dict() for one in result.records], _lasting(result)])
 
 
 def _lasting(result: StageResult) -> list[Any]:

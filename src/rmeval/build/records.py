@@ -11,6 +11,8 @@ __all__ = ["Candidate", "Change", "Check", "CheckStatus", "Dropped", "Problem", 
 Side = Literal["chosen", "rejected"]
 CheckStatus = Literal["pass", "fail", "unsure"]
 """`unsure`: the check could not decide, which counts as not verified."""
+_OF_FORM = frozenset({"diff", "style"})
+"""Checks of a text's form, which do not see whether it is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,9 @@ class Candidate:
 
     @property
     def verified(self) -> bool:
-        """Whether at least one check passed and none failed or could not decide."""
-        return bool(self.checks) and all(check.status == "pass" for check in self.checks)
+        """Whether a check of what it states passed, and no check failed or could not decide."""
+        decides = any(check.by not in _OF_FORM for check in self.checks)
+        return decides and all(check.status == "pass" for check in self.checks)
 
     def with_checks(self, *checks: Check) -> Candidate:
         """The candidate with further checks."""

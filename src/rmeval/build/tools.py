@@ -10,14 +10,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rmeval.build.answers import Answer, AnswerLog
-from rmeval.build.config import BuildConfig, ModelRole, Role
+from rmeval.build.config import BuildConfig, Role
 from rmeval.build.folder import BuildFolder, StageResult
 from rmeval.build.prompt_files import PromptFile, PromptFiles
 from rmeval.build.registry import StageName
 from rmeval.data.digests import digest
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, RmevalError
 from rmeval.messages import count_of
-from rmeval.models import is_address
 from rmeval.models.judge.backend import Backend, HasKey, Spends
 from rmeval.models.judge.cut_off import whole_outputs
 from rmeval.models.judge.find import find_writer
@@ -119,6 +118,8 @@ class Tools:
         self._backends: dict[Role, Backend] = {}
         self._facts: dict[str, Any] = {}
         self._asked: dict[tuple[Role, str], set[str]] = {}
+        self._unavailable: set[str] = set()
+        self._names: Mapping[str, str] | None = None
         self.earlier: Mapping[StageName, StageResult] = {}
         self.calls = 0
 
@@ -131,15 +132,20 @@ class Tools:
         self._facts |= facts
 
     def take_facts(self) -> dict[str, Any]:
-        """Return the facts of the stage that ran, with the calls that it needed, and forget them."""
+        """Return the facts of the stage that ran, with the calls that it needed, and forget them.
+
+        `unavailable` is the number of runs of code that were not possible here: the stage runs again at the next start.
+        """
         used = [self._used(role, prompt, keys) for (role, prompt), keys in sorted(self._asked.items())]
-        found, self._facts, self._asked = {"used": used} | self._facts, {}, {}
+        missing = {"unavailable": len(self._unavailable)} if self._unavailable else {}
+        found = {"used": used} | missing | self._facts
+        self._facts, self._asked, self._unavailable = {}, {}, set()
         return found
 
     def _used(self, role: Role, prompt: str, keys: Collection[str]) -> dict[str, Any]:
         """What the calls of a role with one prompt used, whichever process made them."""
         answers = [answer for key in keys if (answer := self._answers.get(key)) is not None]
-        model = self.folder.models().get(role) or self.name_of(role)
+        model = self.name_of(role)
         tokens = [Usage(answer.usage.get("tokens", 0), answer.usage.get("output_tokens", 0)) for answer in answers]
         total = sum(tokens, start=Usage(0))
         price = self._prices.get(model) or self._prices.get("*")
@@ -160,19 +166,23 @@ class Tools:
         return {} if prices is None else read_prices(str(self.config.path(prices)))
 
     def name_of(self, role: Role) -> str:
-        """Name of a role's model, for provenance: without its address."""
-        own = self.config.role(role)
-        return _name(own)
+        """Name of a role's model, for provenance: what its server calls it, once it was called."""
+        if self._names is None:
+            self._names = self.folder.models()
+        return self._names.get(role) or self.config.role(role).name
 
     def key(self, ask: Ask) -> str:
-        """The key of a call: a digest of the model's name, the messages, the sampling and the sample."""
+        """The key of a call: a digest of the model's name and options, the messages, the sampling and the sample."""
         own = self.config.role(ask.role)
         messages = ask.prompt.messages(ask.values)
         return digest(
             {
-                "model": _name(own),
+                "model": own.name,
                 "messages": [message.to_dict() for message in messages],
                 "temperature": self._temperature(ask),
+                # Without a temperature, nothing is drawn; 0 is the default.
+                **({"seed": self.config.seed} if self.config.seed and self._temperature(ask) else {}),
+                **({"options": own.writing} if own.writing else {}),
                 "top_p": own.top_p,
                 "max_new_tokens": self._limit(ask),
                 "sample": ask.sample,
@@ -246,7 +256,7 @@ class Tools:
                 options = model_options(**budget | {"prices": prices, "served_model": own.served_model} | own.options)
                 backend = find_writer(own.model, options, sampling)
             self.folder.check_models({role: backend.name})
-            self._backends[role] = backend
+            self._backends[role], self._names = backend, None
         return self._backends[role]
 
     @property
@@ -272,28 +282,43 @@ class Tools:
         """
         self.sandbox  # noqa: B018  It is opened by its first use.
 
+    @cached_property
+    def _limits(self) -> dict[str, Any]:
+        """The options of the sandbox on which a verdict depends."""
+        from rmeval.build.sandbox_options import SandboxOptions
+
+        return self.config.part(SandboxOptions, "sandbox").model_dump(exclude={"require"})
+
     def verify(self, jobs: Sequence[tuple[str, TestSuite]], what: str, repeat: int = 0) -> list[Verdict]:
         """Run solutions against tests, each once, and return the verdicts in the order of the jobs.
 
         Args:
             jobs: Solutions with their tests.
             what: What is done, for the progress bar.
-            repeat: Number of the run, from 0: another number runs the same code again.
+            repeat: Number of the run, from 0: another number runs the same code again, with other hashes of texts.
 
         Raises:
             RmevalError: If code cannot be run at all.
         """
         from rmeval.sandbox import Verdict
 
-        number = {"repeat": repeat} if repeat else {}
-        keys = [digest({"solution": solution, "tests": asdict(tests), **number}) for solution, tests in jobs]
+        same = {"limits": self._limits, **({"repeat": repeat} if repeat else {})}
+        keys = [digest({"solution": solution, "tests": asdict(tests), **same}) for solution, tests in jobs]
 
         def run(wanted: Iterable[tuple[str, tuple[str, TestSuite]]]) -> Iterator[Result]:
-            for key, verdict in self.sandbox.verify_many((key, *job) for key, job in wanted):
+            for key, verdict in self.sandbox.verify_many(((key, *job) for key, job in wanted), hash_seed=repeat):
                 # A missing compiler may be there at the next start.
                 yield Result(key, asdict(verdict), verdict.status != "unavailable")
 
         found = self.once(dict(zip(keys, jobs, strict=True)), run, what)
+        missing = {key: found[key]["detail"] for key in keys if found[key]["status"] == "unavailable"}
+        if missing and not self.accept_failures:
+            raise RmevalError(
+                f"{count_of(len(missing), 'run')} of code of {len(keys)} were not possible here "
+                f"({next(iter(missing.values()))}): correct the cause, and run the same command again to repeat only "
+                "these, or use `accept_failures` to go on without them"
+            )
+        self._unavailable |= set(missing)
         return [Verdict(**found[key]) for key in keys]
 
     def once(
@@ -318,11 +343,6 @@ class Tools:
 
     def _keep(self, results: Sequence[Answer]) -> None:
         self._verdicts.append(results)
-
-
-def _name(own: ModelRole) -> str:
-    """A model's name, without the address of its server, which may change between two starts of a build."""
-    return own.served_model or ("served" if is_address(own.model) else own.model)
 
 
 def _answer(key: str, output: Output, backend: Backend) -> Answer:

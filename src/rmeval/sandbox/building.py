@@ -34,6 +34,12 @@ mkdir out && {{ {build}; }} 1>&2 && cd out && find . -type f | while read -r fil
     printf '%s %s\\n' "$(wc -c < "$file")" "$file" && cat "$file" || exit 1
 done
 """
+_OUT_OF_MEMORY = re.compile(
+    r"^MemoryError\b(?=[^\n]*\s*\Z)|std::bad_alloc|memory allocation of \d+ bytes failed|java\.lang\.OutOfMemoryError"
+    r"|JavaScript heap out of memory|runtime: out of memory|cannot allocate memory",
+    re.MULTILINE,
+)
+"""What programs write that end because they got no more memory: in Python, C++, Rust, Java, JavaScript and Go."""
 _ARTIFACT = re.compile(rb"(\d{1,12}) \./([\w$.-]+(?:/[\w$.-]+)*)\n")
 
 
@@ -124,11 +130,11 @@ def outcome(ended: Ended, isolated: Isolated) -> Outcome:
         return of("unavailable")
     if ended.code == 128 + signal.SIGXCPU:
         return of("timeout")
+    if ended.code and _OUT_OF_MEMORY.search(stderr):
+        return of("memory")
     if 128 < ended.code <= 128 + signal.NSIG:
-        return of("signal")
-    # Python's own exception at the limit of memory.
-    out_of_memory = ended.code == 1 and stderr.rstrip().rpartition("\n")[2].startswith("MemoryError")
-    return of("memory") if out_of_memory else of("exit", ended.code)
+        return of("signal", ended.code)
+    return of("exit", ended.code)
 
 
 def _artifacts(data: bytes) -> dict[str, bytes]:

@@ -79,7 +79,7 @@ class Outcome:
     Attributes:
         status: `exit` if it ended by itself; `timeout`, `memory` or `output` if it exceeded this limit; `signal` if a
             signal ended it; `compile` if it did not compile; `unavailable` if it could not be run here.
-        exit_code: Exit code, or None unless the status is `exit` or `compile`.
+        exit_code: Exit code for `exit` and `compile`, 128 and the number of the signal for `signal`, otherwise None.
         stdout: Standard output, up to the limit; bytes that are not UTF-8 are replaced.
         stderr: Standard error, in the same way; for `unavailable`, the reason.
         seconds: Seconds from start to end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -46,6 +47,9 @@ def verify_output(isolated: Isolated, limits: Limits, solution: str, tests: Test
 
 def _not_run(found: Outcome, place: str) -> Verdict:
     """The verdict on a program that did not end well."""
+    if found.exit_code == 128 + signal.SIGKILL and found.status == "signal":
+        # Also the kernel does this, where the machine has no memory left.
+        return Verdict("error", f"{place}the program was killed", found.seconds)
     lines = [line.strip() for line in found.stderr.splitlines() if line.strip()]
     # Other lines are of the traceback, or advice.
     last = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")

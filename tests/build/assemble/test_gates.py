@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ def with_prompt(one: Record, prompt: str, **meta: str) -> Record:
     ("checks", "fault"),
     [
         ((), "math/003 rejected-0/concise (no check)"),
+        ((Check("style", "pass"), Check("diff", "pass")), "math/003 rejected-0/concise (no check)"),
         ((Check("key", "fail"),), "math/003 rejected-0/concise (key: fail)"),
         ((Check("key", "pass"), Check("judge:x", "unsure")), "math/003 rejected-0/concise (judge:x: unsure)"),
     ],
@@ -73,6 +75,25 @@ def test_prompts_of_one_problem_may_be_alike() -> None:
     assert found_duplicates([with_prompt(one, prompt, cluster="task") for one in RECORDS[:3]]).passed
 
 
+def test_a_prompt_of_the_same_problem_hides_no_similar_one() -> None:
+    long = " ".join(f"word{number}" for number in range(100))
+    own = [with_prompt(one, long, cluster="task") for one in RECORDS[:2]]
+    other = with_prompt(RECORDS[2], long.replace("word50", "other"))
+    gate = found_duplicates([own[0], other, own[1]])
+    # The most similar prompt before the last one is that of the first, which is the same problem.
+    assert gate.faults == tuple(
+        f"math/{one} have similar prompts (0.94)" for one in ("000 and math/002", "002 and math/001")
+    )
+
+
+def test_indentation_makes_programs_different() -> None:
+    right = "def all_even(xs):\n    for x in xs:\n        if x % 2:\n            return False\n    return True"
+    wrong = right.replace("\n    return True", "\n        return True")
+    one = changed(RECORDS[0], "chosen-0/concise", lambda own: replace(own, text=right))
+    one = changed(one, "rejected-0/concise", lambda own: replace(own, text=wrong))
+    assert found_duplicates([one, *RECORDS[1:]]).passed
+
+
 def test_equal_responses() -> None:
     other = RECORDS[0].of("rejected")[0].text
     bad = changed(RECORDS[0], "chosen-0/concise", lambda own: replace(own, text=f"{other} "))
@@ -92,7 +113,8 @@ def lengthened(one: Record, side: str) -> Record:
 
 
 def numbers_gate(records: Sequence[Record], tolerance: float = 0.05) -> Gate:
-    card = {"id": "x", "title": "x", "measures": "x", "licence": "x", "items": "x", "counts": {"math": len(records)}}
+    counts = dict(Counter(one.problem.domain for one in records))
+    card = {"id": "x", "title": "x", "measures": "x", "licence": "x", "items": "x", "counts": counts}
     benchmark = BuiltBenchmark("x", card)
     found = baseline_numbers(benchmark, CountedItems.of([item_of(one) for one in records]))
     assert {one.baseline for one in found} == {"random", "longest", "shortest", "markdown"}
@@ -110,6 +132,28 @@ def test_baselines_at_chance_and_off() -> None:
     # Half longer each way: exactly 50%.
     both = [lengthened(one, "chosen" if place % 2 else "rejected") for place, one in enumerate(many)]
     assert numbers_gate(both).passed
+
+
+def test_parts_of_safety_do_not_hide_each_other() -> None:
+    one, other = "safety-refuse", "safety-response"
+    many = [
+        *(lengthened(record(number, one), "chosen") for number in range(40)),
+        *(lengthened(record(number, other), "rejected") for number in range(40)),
+    ]
+    gate = numbers_gate(many)
+    # Together, the longest is right in half of the comparisons.
+    assert not gate.passed
+    assert "longest gets 100.0% in safety-refuse" in gate.faults[0]
+    alone = numbers_gate(many[:40])
+    assert not alone.passed
+    assert "in safety-refuse" in alone.faults[0]
+
+
+def test_too_few_problems_are_stated() -> None:
+    gate = numbers_gate([lengthened(record(number), "chosen") for number in range(3)])
+    assert gate.passed
+    assert gate.found.endswith("; others are as far in math, with too few problems to tell")
+    assert "too few" not in numbers_gate(RECORDS).found
 
 
 def test_a_difference_must_be_significant_and_large() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import resource
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,11 @@ from typing import Any
 import pytest
 
 from rmeval.build import BuildFolder, Candidate, StageResult, build, load_config
+from rmeval.build.answers import AnswerLog
+from rmeval.build.pipeline import silent
+from rmeval.build.tools import Tools
 from rmeval.errors import DataError, RmevalError
+from rmeval.sandbox import TestSuite, toolchains
 from tests.http_server import Answer, Received, json_answer, serve
 
 TESTS = ["assert f(1) == 2", "assert f(5) == 6", "assert f(-3) == -2", "assert f(0) == 1"]
@@ -21,7 +26,7 @@ CONFIG = """
 name: code
 models:
   writer: {{model: "{url}/v1", served_model: scripted, options: {{concurrency: 1}}}}
-sandbox: {{wall: {wall}}}
+sandbox: {{{limits}}}
 domains:
   code:
     recipe: code
@@ -32,7 +37,7 @@ RIGHT = "def f(x):\n    return x + 1"
 
 
 def responses(
-    folder: Path, texts: Sequence[str], options: str = "", row: dict[str, Any] | None = None, wall: int = 3
+    folder: Path, texts: Sequence[str], options: str = "", row: dict[str, Any] | None = None, limits: str = "wall: 3"
 ) -> StageResult:
     """The second stage of one problem whose samples are these texts."""
     problem = row or {"id": "f", "prompt": "Write a function f that adds one.", "tests": TESTS}
@@ -48,7 +53,7 @@ def responses(
 
     with serve(script) as server:
         own = f"{{samples: {len(texts)}{options}}}"
-        (folder / "config.yaml").write_text(CONFIG.format(url=server.url, options=own, wall=wall))
+        (folder / "config.yaml").write_text(CONFIG.format(url=server.url, options=own, limits=limits))
         with contextlib.suppress(DataError):  # If no problem is left.
             build(load_config(folder / "config.yaml"), folder / "out", until="responses")
     found = BuildFolder(folder / "out").read("responses")
@@ -60,7 +65,7 @@ def calls_of(folder: Path, change: str) -> tuple[int, str]:
     """The calls that a build with a changed sandbox makes before its error, and the error."""
     (folder / "problems.jsonl").write_text(json.dumps({"id": "f", "prompt": "Write f.", "tests": TESTS}) + "\n")
     with serve(lambda _: json_answer({"data": [{"id": "scripted"}]})) as server:
-        text = CONFIG.format(url=server.url, options="{samples: 2}", wall=3)
+        text = CONFIG.format(url=server.url, options="{samples: 2}", limits="wall: 3")
         (folder / "config.yaml").write_text(text.replace("{wall: 3}", change))
         with pytest.raises(RmevalError) as error:
             build(load_config(folder / "config.yaml"), folder / "out", until="responses")
@@ -143,6 +148,54 @@ def test_what_is_neither_right_nor_wrong(tmp_path: Path) -> None:
     assert dropped.reason == "no verified sample"
     assert dropped.detail.startswith("of 9 samples: ")
     assert "1 flaky" in dropped.detail
+
+
+def test_other_limits_decide_anew(tmp_path: Path) -> None:
+    large = block("def f(x):\n    return x + len(bytearray(200 << 20)) - (200 << 20) + 1")
+    texts = [large, block("def f(x):\n    return x")]
+    few = responses(tmp_path, texts, limits=f"memory: {128 << 20}")
+    assert states(few) == {"over the limit of memory": 1, "wrong": 1}
+    more = responses(tmp_path, texts, limits=f"memory: {512 << 20}")
+    assert states(more) == {"right": 1, "wrong": 1}
+
+
+def test_a_missing_compiler_is_found_before_the_first_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = {"kind": "program", "language": "go", "entry_point": "f", "code": "func main() {}"}
+    (tmp_path / "problems.jsonl").write_text(json.dumps({"id": "f", "prompt": "Write f.", "tests": tests}))
+    text = CONFIG.format(url="http://127.0.0.1:9", options="{}", limits="wall: 3")
+    (tmp_path / "config.yaml").write_text(text)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    toolchains.cache_clear()
+    try:
+        with pytest.raises(
+            DataError, match="code/f is a problem in Go, for which there is no toolchain on this machine"
+        ):
+            build(load_config(tmp_path / "config.yaml"), tmp_path / "out", until="responses")
+    finally:
+        toolchains.cache_clear()
+
+
+def test_code_that_cannot_be_run_here_ends_the_build(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG.format(url="http://127.0.0.1:9", options="{}", limits="wall: 3"))
+    suite = TestSuite("io", language="python", cases=(("", "1"),))
+    jobs = [("print(1)", suite), ("print(2)", suite)]
+    free = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with AnswerLog(tmp_path / "a") as answers, AnswerLog(tmp_path / "v") as verdicts:
+        tools = Tools(load_config(tmp_path / "config.yaml"), BuildFolder(tmp_path), answers, verdicts, silent)
+        assert tools.sandbox
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 1, free[1]))
+        try:
+            with pytest.raises(RmevalError, match="2 runs of code of 2 were not possible here") as found:
+                tools.verify(jobs, "tests")
+            assert "`accept_failures`" in str(found.value)
+            tools.accept_failures = True
+            assert [one.status for one in tools.verify(jobs, "tests")] == ["unavailable"] * 2
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, free)
+        assert tools.take_facts()["unavailable"] == 2
+        # They were not stored, so that they run now.
+        assert [one.status for one in tools.verify(jobs, "tests")] == ["pass", "fail"]
+        assert "unavailable" not in tools.take_facts()
 
 
 def test_timeouts_and_syntax_errors_are_wrong_if_configured(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,8 @@ class BaselineNumber:
 
     Attributes:
         baseline: The baseline.
-        domain: The domain.
+        domain: The domain; the two parts of safety are domains of their own, since a baseline that is always right in
+            one and always wrong in the other is at chance in both together.
         value: Its accuracy on Normal; ties count one half.
         interval: 95% interval over problems; None with too few problems.
         p: Probability of a number that is as far from 50%, if 50% holds; corrected for the number of baselines and
@@ -46,7 +48,11 @@ class BaselineNumber:
 
     def is_off(self, tolerance: float) -> bool:
         """Whether the number differs from 50% significantly, and by more than the tolerance."""
-        return bool(self.p < LEVEL) and abs(self.value - CHANCE) > tolerance
+        return bool(self.p < LEVEL) and self.is_far(tolerance)
+
+    def is_far(self, tolerance: float) -> bool:
+        """Whether the number differs from 50% by more than the tolerance."""
+        return abs(self.value - CHANCE) > tolerance
 
 
 def baseline_numbers(benchmark: Benchmark, counted: CountedItems) -> list[BaselineNumber]:
@@ -58,8 +64,8 @@ def baseline_numbers(benchmark: Benchmark, counted: CountedItems) -> list[Baseli
             (one.metric, one.scope): one for one in benchmark.aggregate(counted.table, evidence, HALF) if one.scope
         }
         p = _p_values(benchmark, counted, evidence) if name != "random" else {}
-        there = [domain for domain in benchmark.card.sections if ("normal", domain) in records]
-        found += [_number(name, domain, records, p.get(domain, float("nan"))) for domain in there]
+        scopes = _scopes(benchmark, records)
+        found += [_number(name, domain, scope, records, p.get(domain, np.nan)) for domain, scope in scopes.items()]
     tested = [place for place, one in enumerate(found) if not np.isnan(one.p)]
     corrected = holm(np.array([found[place].p for place in tested]))
     for place, value in zip(tested, corrected.tolist(), strict=True):
@@ -68,8 +74,15 @@ def baseline_numbers(benchmark: Benchmark, counted: CountedItems) -> list[Baseli
     return found
 
 
-def _number(name: str, domain: str, records: dict[tuple[str, str], Record], p: float) -> BaselineNumber:
-    easy, normal, hard = (records[level, domain] for level in LEVELS[:3])
+def _scopes(benchmark: Benchmark, numbers: Container[tuple[str, str]]) -> dict[str, str]:
+    """The scope of each domain's numbers; a part of safety without the other has those of safety."""
+    wholes = {part: name for name, parts in benchmark.card.sections.items() for part in parts}
+    scopes = {part: part if ("normal", part) in numbers else whole for part, whole in wholes.items()}
+    return {part: scope for part, scope in scopes.items() if ("normal", scope) in numbers}
+
+
+def _number(name: str, domain: str, scope: str, records: dict[tuple[str, str], Record], p: float) -> BaselineNumber:
+    easy, normal, hard = (records[level, scope] for level in LEVELS[:3])
     return BaselineNumber(name, domain, normal.value, normal.ci, p, (easy.value, normal.value, hard.value))
 
 
@@ -77,10 +90,10 @@ def _p_values(benchmark: Benchmark, counted: CountedItems, evidence: EvidenceTab
     """Two-sided p-values of Normal against 50%, by domain."""
     paired = PairedOutcomes.of([benchmark.outcomes(counted.table, evidence, HALF)])
     numbers = benchmark.composition(paired.counts)
-    domains = [domain for domain in benchmark.card.sections if ("normal", domain) in numbers]
-    samples = [paired.sample(0, paired.shares(numbers["normal", domain])) for domain in domains]
+    scopes = _scopes(benchmark, numbers)
+    samples = [paired.sample(0, paired.shares(numbers["normal", scope])) for scope in scopes.values()]
     above = p_values(samples, CHANCE)
     # A number without variance that is 50% leaves nothing to test.
     away = np.array([one.value != CHANCE for one in samples])
     both = np.where(away, np.minimum(1.0, 2 * np.minimum(above, 1 - above)), 1.0)
-    return dict(zip(domains, both.tolist(), strict=True))
+    return dict(zip(scopes, both.tolist(), strict=True))

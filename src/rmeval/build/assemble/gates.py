@@ -82,7 +82,8 @@ def _unverified(record: Record) -> Iterator[str]:
         for one in own:
             if not one.verified:
                 why = next(
-                    (f"{check.by}: {check.status}" for check in one.checks if check.status != "pass"), "no check"
+                    (f"{check.by}: {check.status}" for check in one.checks if check.status != "pass"),
+                    "no check",
                 )
                 yield f"{record.key} {one.id} ({why})"
 
@@ -92,20 +93,22 @@ def duplicates(records: Sequence[Record], near: Sequence[tuple[str, str, float]]
 
     Args:
         records: The records.
-        near: Keys of two items with similar prompts, and their similarity.
+        near: Keys of two items of different problems with similar prompts, and their similarity.
         level: What happens otherwise.
     """
-    of = {record.key: cluster_of(record) for record in records}
     same = [
         f"{' and '.join(record.key for record in own)} have the same prompt"
         for own in _equal([(_plain(record.problem.prompt), record) for record in records])
         if len({cluster_of(record) for record in own}) > 1
     ]
-    alike = [f"{one} and {two} have similar prompts ({value:.2f})" for one, two, value in near if of[one] != of[two]]
+    alike = [f"{one} and {two} have similar prompts ({value:.2f})" for one, two, value in near]
     within = [
         f"{record.key}: {' and '.join(one.id for one in own)} are equal"
         for record in records
-        for own in _equal([(_plain(one.text), one) for one in record.candidates])
+        # Indentation can be the error of a program.
+        for own in _equal(
+            [("\n".join(map(str.rstrip, one.text.strip().splitlines())), one) for one in record.candidates]
+        )
     ]
     found = (
         f"{count_of(len(same), 'group')} of equal prompts, {count_of(len(alike), 'pair')} of similar ones, "
@@ -139,6 +142,8 @@ def baselines(numbers: Sequence[BaselineNumber], tolerance: float, level: Level)
             f"{percent(tolerance)} points"
         )
     )
+    if unsure := sorted({one.domain for one in numbers if one.is_far(tolerance) and one not in off}):
+        found += f"; others are as far in {', '.join(unsure)}, with too few problems to tell"
     return Gate("baselines", level, not off, found, _some(faults))
 
 

@@ -30,6 +30,7 @@ from rmeval.build.recipes.samples import (
 from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
 from rmeval.build.stage import REWRITERS, PlannedCalls
 from rmeval.build.tools import Tools
+from rmeval.errors import DataError
 
 __all__ = ["CodeOptions", "CodeRecipe"]
 
@@ -70,6 +71,7 @@ class CodeRecipe:
         yield from (Dropped(record.key, "no tests") for record in records if not record.problem.tests)
         if tested:
             tools.need_sandbox()
+        _refuse_missing_compilers(tested)
         prompt = tools.prompts.get(_PROMPT)
         samples = draw_samples([one.problem for one in tested], prompt, _values, options, tools, "solutions")
         check = _check(options, tools)
@@ -102,8 +104,29 @@ class CodeRecipe:
         return []
 
 
+def _refuse_missing_compilers(records: Sequence[Record]) -> None:
+    """Make sure that solutions can be run, before calls are paid.
+
+    Raises:
+        DataError: If a language has no toolchain here.
+    """
+    from rmeval.sandbox import toolchains
+
+    for record in records:
+        language = _language(record.problem)
+        if language not in toolchains():
+            raise DataError(
+                f"{record.key} is a problem in {_SPELT.get(language, language)}, for which there is no toolchain on "
+                "this machine: install one, or leave such problems out with `filters`"
+            )
+
+
+def _language(problem: Problem) -> str:
+    return str(problem.tests.get("language", "python"))
+
+
 def _values(problem: Problem) -> dict[str, Any]:
-    language = str(problem.tests.get("language", "python"))
+    language = _language(problem)
     return {
         "problem": problem.prompt,
         "language": problem.language,
