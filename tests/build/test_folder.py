@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> BuildFolder:
 
 
 @pytest.mark.parametrize("name", ["records.jsonl", "stage.json"])
-@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b'{"a": [1]}\n', b"[1]\n"])
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b'{"a": [1]}\n', b"[1]\n", b"[" * 100_000])
 def test_damaged_files_of_a_stage(folder: BuildFolder, name: str, damage: bytes) -> None:
     (folder.review / name).write_bytes(damage)
     with pytest.raises(DamagedError, match=r"4-review.* is damaged.*: delete (it|its file stage.json), and run"):

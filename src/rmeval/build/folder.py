@@ -196,7 +196,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             for number, line in enumerate(file, 1):
                 try:
                     yield json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise DamagedError(f"{path} line {number} is damaged ({reason_of(error)}): {AGAIN}") from error
     except OSError as error:
         raise explain_read_error(error, path) from error
