@@ -108,6 +108,7 @@ def test_an_unknown_recipe() -> None:
         ("name: mine", "name: mine\nseed: x", "line 3: `seed:` is 'x', and input should be a valid integer"),
         ("writer:", "author:", "line 3: `models.author` is 'author', and input should be 'writer', 'rewriter'"),
         ("name: mine", "name: mine\nmax_cost: 0", "line 3: `max_cost:` is 0, and input should be greater than 0"),
+        ("name: mine", "name: mine\nlanguage: ''", "line 3: `language:` is '', and string should have at least 1"),
         ("math: {", "Math: {", "the domain 'Math' needs lower-case letters"),
         ("name: mine", "name: mine\nwhere: x", "line 3: there is no option `where`"),
         ("models:", "models: 3 #", "line 3: `models:` is 3, and input should be a valid dictionary"),

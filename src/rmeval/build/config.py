@@ -112,7 +112,7 @@ class BuildConfig(Options):
 
     name: str
     title: str = ""
-    language: str = "en"
+    language: str = Field("en", min_length=1)
     licence: str = ""
     seed: int = 0
     prompts: str | None = None

@@ -274,6 +274,14 @@ class Tools:
 
         return self.config.part(SandboxOptions, "sandbox").sandbox()
 
+    def need_sandbox(self) -> None:
+        """Open the sandbox before the calls whose answers it runs, which would be paid in vain.
+
+        Raises:
+            RmevalError: If it does not work here.
+        """
+        self.sandbox  # noqa: B018  It is opened by its first use.
+
     @cached_property
     def _limits(self) -> dict[str, Any]:
         """The options of the sandbox on which a verdict depends."""
@@ -287,7 +295,7 @@ class Tools:
         Args:
             jobs: Solutions with their tests.
             what: What is done, for the progress bar.
-            repeat: Number of the run, from 0: another number runs the same code again.
+            repeat: Number of the run, from 0: another number runs the same code again, with other hashes of texts.
 
         Raises:
             RmevalError: If code cannot be run at all.
@@ -298,7 +306,7 @@ class Tools:
         keys = [digest({"solution": solution, "tests": asdict(tests), **same}) for solution, tests in jobs]
 
         def run(wanted: Iterable[tuple[str, tuple[str, TestSuite]]]) -> Iterator[Result]:
-            for key, verdict in self.sandbox.verify_many((key, *job) for key, job in wanted):
+            for key, verdict in self.sandbox.verify_many(((key, *job) for key, job in wanted), hash_seed=repeat):
                 # A missing compiler may be there at the next start.
                 yield Result(key, asdict(verdict), verdict.status != "unavailable")
 

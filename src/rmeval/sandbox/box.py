@@ -64,8 +64,14 @@ class Sandbox:
         built = build(self._isolated, program)
         return built if isinstance(built, Outcome) else run_built(self._isolated, self.limits, built, program.stdin)
 
-    def verify(self, solution: str, tests: TestSuite) -> Verdict:
+    def verify(self, solution: str, tests: TestSuite, hash_seed: int = 0) -> Verdict:
         """Run tests of a solution.
+
+        Args:
+            solution: The solution.
+            tests: The tests.
+            hash_seed: Seed of the hashes of texts in Python's solutions, on which the order of sets depends; another
+                seed shows solutions that are right by chance.
 
         Raises:
             RmevalError: If there is no such language.
@@ -74,26 +80,27 @@ class Sandbox:
             if tests.kind == "io":
                 return verify_output(self._isolated, self.limits, solution, tests)
             if tests.language == "python":
-                return verify_calls(self._isolated, self.limits, solution, tests)
+                return verify_calls(self._isolated, self.limits, solution, tests, hash_seed)
             return verify_program(self._isolated, self.limits, solution, tests)
         except OSError as error:
             return Verdict("unavailable", f"no process could be started: {error.strerror or error}", 0.0)
 
     def verify_many(
-        self, jobs: Iterable[tuple[Key, str, TestSuite]], workers: int | None = None
+        self, jobs: Iterable[tuple[Key, str, TestSuite]], workers: int | None = None, hash_seed: int = 0
     ) -> Iterator[tuple[Key, Verdict]]:
         """Verify solutions at the same time, and yield each verdict as soon as it is known.
 
         Args:
             jobs: A key, a solution and its tests each; read only a little ahead.
             workers: Number of solutions at the same time. Default: the number of processors.
+            hash_seed: As for `verify`.
         """
         count = workers or len(os.sched_getaffinity(0))
         running: dict[Future[Verdict], Key] = {}
         with ThreadPoolExecutor(count, "sandbox") as pool:
             try:
                 for key, solution, tests in jobs:
-                    running[pool.submit(self.verify, solution, tests)] = key
+                    running[pool.submit(self.verify, solution, tests, hash_seed)] = key
                     while len(running) >= _AHEAD * count:
                         yield from _finished(running)
                 while running:

@@ -111,6 +111,7 @@ def test_a_domain_without_problems_is_an_error(tmp_path: Path) -> None:
         ({"include": ["("]}, "is no regular expression"),
         ({"where": {"size": [1]}}, "line 1: there is no column 'size', which `where` in `filters` names"),
         ({"near_duplicates": 2}, "`domains.d.filters.near_duplicates` is 2, and"),
+        ({"text_languages": ["en", "klingon"]}, "there is no language 'klingon': choose one of ace, af"),
         ({"overlap": ["no-such-bench"]}, "no-such-bench"),
         ({"overlap": [{"benchmark": "pairs", "data": "none.jsonl"}]}, "correct `data` of the benchmark pairs"),
         ({"overlap": [{"name": "pairs"}]}, "there is no option `domains.d.filters.overlap.0.name`"),

@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from rmeval.build import Record
+from rmeval.build.problems.keys import boxes
 from rmeval.build.problems.layouts import LAYOUTS
 from rmeval.errors import DataError
 from rmeval.sandbox import Sandbox, TestSuite
@@ -174,6 +175,19 @@ def test_tests_of_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "row",
+    [
+        {"id": "9", "prompt": "Write square(x).", "tests": ["assert square(3) == 9\nassert square(2 =="]},
+        HUMANEVAL | {"test": "def check(candidate):\nassert candidate(3) == 1.5\n"},
+        MBPP | {"test_setup_code": "import"},
+    ],
+)
+def test_tests_that_do_not_compile_are_left_out_before_any_call(tmp_path: Path, row: Mapping[str, Any]) -> None:
+    with pytest.raises(DataError, match="1 tests that do not compile"):
+        problems_of(tmp_path, [row])
+
+
+@pytest.mark.parametrize(
     ("row", "options", "message"),
     [
         ({"question": "x"}, {}, "rows.jsonl line 1: the columns (question) are those of no known layout"),
@@ -182,6 +196,7 @@ def test_tests_of_rows(tmp_path: Path) -> None:
         ({"prompt": "x"}, {"columns": {"prompt": "text"}}, "line 1: column 'text' is missing"),
         ({"prompt": "x"}, {"columns": {"task": "prompt"}}, "the layout rows has no column 'task'"),
         ({"prompt": "x", "answer": [1]}, {}, "line 1: column 'answer' must be a string or a number"),
+        ({"prompt": "x", "answer": float("nan")}, {}, "line 1: column 'answer' is nan, which is not a finite number"),
         ({"prompt": "x", "id": ""}, {}, "line 1: column 'id' is empty"),
         ({"prompt": "x", "tests": 3}, {}, "line 1: column 'tests' must be"),
         ({"prompt": "x", "tests": {"kind": "asserts", "codes": "a"}}, {}, "no field 'codes': did you mean code"),
@@ -248,3 +263,10 @@ def test_published_layouts_in_parquet(tmp_path: Path) -> None:
         (own,) = [one.problem for one in found if isinstance(one, Record)]
         (other,) = problems_of(tmp_path, [row])
         assert (own.id, own.prompt, own.tests, own.answer) == (other.id, other.prompt, other.tests, other.answer)
+
+
+def test_boxes_are_read_in_one_pass() -> None:
+    looping = "\\boxed{" * 200_000 + "3}"
+    assert boxes(looping) == ["3"]
+    text = "\\boxed{\\frac{1}{2}} \\boxed 7 \\fbox{\\{1, 2\\}} \\boxed{} \\boxed{a \\boxed{b}} \\boxed{open"
+    assert boxes(text) == ["\\frac{1}{2}", "7", "\\{1, 2\\}", "a \\boxed{b}", "b"]

@@ -61,6 +61,30 @@ def responses(
     return found
 
 
+def calls_of(folder: Path, change: str) -> tuple[int, str]:
+    """The calls that a build with a changed sandbox makes before its error, and the error."""
+    (folder / "problems.jsonl").write_text(json.dumps({"id": "f", "prompt": "Write f.", "tests": TESTS}) + "\n")
+    with serve(lambda _: json_answer({"data": [{"id": "scripted"}]})) as server:
+        text = CONFIG.format(url=server.url, options="{samples: 2}", wall=3)
+        (folder / "config.yaml").write_text(text.replace("{wall: 3}", change))
+        with pytest.raises(RmevalError) as error:
+            build(load_config(folder / "config.yaml"), folder / "out", until="responses")
+        return sum(one.path.endswith("completions") for one in server.received), str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("{wal: 3}", "there is no option `sandbox.wal`: did you mean wall?"),
+        ("{readable: [/no/such/folder]}", "there is no file or folder /no/such/folder"),
+    ],
+)
+def test_a_sandbox_that_cannot_run_costs_no_call(tmp_path: Path, change: str, message: str) -> None:
+    calls, error = calls_of(tmp_path, change)
+    assert calls == 0
+    assert message in error
+
+
 def block(code: str) -> str:
     return f"```python\n{code}\n```"
 

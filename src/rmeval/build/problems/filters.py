@@ -12,9 +12,9 @@ from rmeval.build.problems.reading import ReadProblem
 from rmeval.build.problems.words import words
 from rmeval.build.records import Dropped
 from rmeval.errors import DataError
-from rmeval.messages import count_of, quoted, shortened
+from rmeval.messages import chosen_from, count_of, quoted, shortened
 
-__all__ = ["language_of", "left_out"]
+__all__ = ["check_languages", "language_of", "left_out"]
 
 _SURE = 0.9
 """Probability from which a text counts as one of another language. Of the English problems of HumanEval, MBPP, GSM8K
@@ -89,6 +89,17 @@ _CHECKS: tuple[Callable[[ReadProblem, FilterOptions], Finding | None], ...] = (
     _patterns,
     _language,
 )
+
+
+def check_languages(filters: FilterOptions) -> None:
+    """Check that texts can have the languages of a filter.
+
+    Raises:
+        DataError: If one is no known code, by which most texts would be left out.
+    """
+    if filters.text_languages and (unknown := set(filters.text_languages) - (known := set(_identifier().nb_classes))):
+        first = min(unknown)
+        raise DataError(f"there is no language {quoted(first)}: {chosen_from(first, sorted(known))}")
 
 
 def language_of(text: str) -> tuple[str, float]:

@@ -7,6 +7,7 @@ import re
 __all__ = ["boxed", "boxes", "final_line"]
 
 _FINAL = re.compile(r"^####[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_BRACE = re.compile(r"(?<!\\)[{}]")
 _BOX = re.compile(r"\\(?:boxed|fbox)\b\s*")
 
 
@@ -24,22 +25,23 @@ def boxed(solution: str) -> str | None:
 
 def boxes(text: str) -> list[str]:
     r"""Return what each `\boxed{}` of a text contains, without those that are empty or not closed."""
-    found = []
+    found, closings = [], _closings(text)
     for start in _BOX.finditer(text):
-        rest = text[start.end() :]
+        at = start.end()
         # LaTeX takes one character without braces.
-        content = _braced(rest) if rest.startswith("{") else rest[:1]
-        if content and content.strip(" $"):
+        content = text[at + 1 : closings.get(at, at)] if text[at : at + 1] == "{" else text[at : at + 1]
+        if content.strip(" $"):
             found.append(content.strip())
     return found
 
 
-def _braced(text: str) -> str | None:
-    """What the braces at the beginning of a text enclose; None if they are not closed."""
-    depth = 0
-    for at, letter in enumerate(text):
-        if letter in "{}" and (at == 0 or text[at - 1] != "\\"):
-            depth += 1 if letter == "{" else -1
-            if depth == 0:
-                return text[1:at]
-    return None
+def _closings(text: str) -> dict[int, int]:
+    """The place of the brace that closes each brace, found in one pass: a model may repeat itself to its limit."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif opened:
+            found[opened.pop()] = brace.start()
+    return found

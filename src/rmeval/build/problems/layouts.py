@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -95,6 +96,8 @@ def _answer(row: Row) -> str:
         return (value or "").strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise row.wrong("answer", "a string or a number", value)
+    if not math.isfinite(value):
+        raise DataError(f"{row.where}: column 'answer' is {value}, which is not a finite number: correct it")
     return str(value)
 
 

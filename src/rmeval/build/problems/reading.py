@@ -10,6 +10,7 @@ from typing import Any
 
 from rmeval.build.config import BuildConfig, DomainConfig
 from rmeval.build.problems.layouts import Found, Layout, LeftOut, find_layout
+from rmeval.build.problems.suites import python_error
 from rmeval.build.prompt_files import PromptFiles
 from rmeval.build.records import Dropped, Problem, Source
 from rmeval.data.digests import digest
@@ -102,6 +103,8 @@ class _Reader:
             own = self._id(found.id, f"{prefix}{file}:{place}", row.where)
             return Dropped(f"{self._name}/{own}", found.reason, found.detail)
         own = self._id(found.id, f"{prefix}{digest(found.text)[:_DIGITS]}", row.where)
+        if broken := python_error(found.tests):
+            return Dropped(f"{self._name}/{own}", "tests that do not compile", broken)
         problem = self._problem(found, own, row, Source(file, place, self._licence(row)))
         return ReadProblem(problem, found.text, row.fields, row.where)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rmeval.build.config import BuildConfig
-from rmeval.build.problems.filters import left_out
+from rmeval.build.problems.filters import check_languages, left_out
 from rmeval.build.problems.near import NearIndex, Signed
 from rmeval.build.problems.overlap import KnownPrompts, overlap_inputs
 from rmeval.build.problems.reading import ReadProblem, digest_of, read_problems
@@ -67,6 +67,7 @@ def _filtered(
     """The records of a domain, and what its filters leave out."""
     domain = config.domains[name]
     filters = domain.filters
+    check_languages(filters)
     known = None
     if filters.benchmarks:
         near = _SAME if filters.near_duplicates is None else filters.near_duplicates

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from rmeval.data.rows import Row
-from rmeval.errors import DataError, RmevalError
+from rmeval.errors import DataError, RmevalError, reason_of
 from rmeval.messages import chosen_from, shortened
 
-__all__ = ["check_tests", "docstring_of", "first_called", "pack_tests", "statements"]
+__all__ = ["check_tests", "docstring_of", "first_called", "pack_tests", "python_error", "statements"]
 
 
 def statements(setup: str, asserts: Sequence[str]) -> str:
@@ -85,6 +86,20 @@ def pack_tests(row: Row, prefix: str) -> Mapping[str, Any] | None:
         }
     code = f"{_ASSERT}{code}" if language == "javascript" else code
     return {"kind": "program", "language": language, "entry_point": entry, "code": code}
+
+
+def python_error(tests: Mapping[str, Any]) -> str:
+    """Why tests in Python do not compile, which no solution could pass; empty if they do, or are in another form."""
+    if tests.get("kind") not in ("asserts", "check"):
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Such as that of an unknown escape.
+            compile(tests["code"], "tests", "exec", dont_inherit=True)
+            compile(tests.get("context", ""), "context", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return reason_of(error)
+    return ""
 
 
 def check_tests(row: Row) -> Mapping[str, Any]:

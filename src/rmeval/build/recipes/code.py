@@ -69,6 +69,8 @@ class CodeRecipe:
         """Sample solutions, run their tests, and keep some of each side."""
         tested = [record for record in records if record.problem.tests]
         yield from (Dropped(record.key, "no tests") for record in records if not record.problem.tests)
+        if tested:
+            tools.need_sandbox()
         _refuse_missing_compilers(tested)
         prompt = tools.prompts.get(_PROMPT)
         samples = draw_samples([one.problem for one in tested], prompt, _values, options, tools, "solutions")

@@ -50,7 +50,7 @@ class SampleOptions(Options):
         keep: Largest number of candidates of each side that style control may use.
     """
 
-    samples: int = Field(8, ge=2)
+    samples: int = Field(8, ge=2, le=1000)
     temperature: float = Field(1.0, ge=0)
     keep: int = Field(1, ge=1)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rmeval.build.config import BuildConfig, Role
 from rmeval.build.records import Dropped, Record
+from rmeval.build.sandbox_options import SandboxOptions
 from rmeval.build.stage import PlannedCalls, by_domain, find_recipe
 from rmeval.build.tools import Tools
 from rmeval.errors import DataError
@@ -34,6 +35,7 @@ class ResponseStage:
         domains = {
             name: [one.recipe, recipe_options(config, name).model_dump()] for name, one in config.domains.items()
         }
+        config.part(SandboxOptions, "sandbox")
         return {"domains": domains, "sandbox": config.sandbox}
 
     def planned(self, records: Sequence[Record], config: BuildConfig) -> list[PlannedCalls]:
