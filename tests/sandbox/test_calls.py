@@ -196,3 +196,13 @@ def test_the_order_of_sets_is_the_same_each_time(sandbox: Sandbox) -> None:
     tests = TestSuite("asserts", entry_point="f", code="assert f() == 0")
     found = {sandbox.verify(f"def f(): raise ValueError(list(set('{'abcdefgh'}')))", tests).detail for _ in range(3)}
     assert len(found) == 1
+
+
+def test_the_seed_of_hashes_shows_a_solution_that_is_right_by_chance(sandbox: Sandbox) -> None:
+    tests = TestSuite("asserts", code="assert first(['a', 'b', 'c', 'd']) == 'a'", entry_point="first")
+    by_chance = "def first(texts):\n    return list(set(texts))[0]\n"
+    found = [sandbox.verify(by_chance, tests, seed).status for seed in range(8)]
+    assert set(found) == {"pass", "fail"}
+    assert found[:2] == [sandbox.verify(by_chance, tests, seed).status for seed in range(2)]
+    right = "def first(texts):\n    return sorted(set(texts))[0]\n"
+    assert [verdict.status for _, verdict in sandbox.verify_many([(0, right, tests)], hash_seed=3)] == ["pass"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Literal
 
 from rmeval.sandbox.bundle import bundle
@@ -22,7 +23,7 @@ _MOST = 4096
 _LIMITS = {"timeout": "time", "memory": "memory", "output": "output"}
 
 
-def verify_calls(isolated: Isolated, limits: Limits, solution: str, tests: TestSuite) -> Verdict:
+def verify_calls(isolated: Isolated, limits: Limits, solution: str, tests: TestSuite, hash_seed: int = 0) -> Verdict:
     """Run tests that call functions of a solution.
 
     Args:
@@ -30,13 +31,16 @@ def verify_calls(isolated: Isolated, limits: Limits, solution: str, tests: TestS
         limits: Limits on each of the two processes.
         solution: The solution's code.
         tests: The tests.
+        hash_seed: Seed of the hashes of texts in the solution's process, on which the order of sets depends.
     """
     given = pack(("check" if tests.kind == "check" else "asserts", tests.code, tests.context, tests.entry_point))
     with descriptors() as own:
         requests, replies, verdict = own.pipe(), own.pipe(), own.pipe()
         starts = [
             _python(own, limits, "verification", given, (replies[0], requests[1], verdict[1])),
-            _python(own, limits, "solution", solution.encode("utf-8", "surrogatepass"), (requests[0], replies[1])),
+            _python(
+                own, limits, "solution", solution.encode("utf-8", "surrogatepass"), (requests[0], replies[1]), hash_seed
+            ),
         ]
         with ExitStack() as running:
             processes = []
@@ -53,9 +57,12 @@ def verify_calls(isolated: Isolated, limits: Limits, solution: str, tests: TestS
     return _verdict(record, *ended)
 
 
-def _python(own: Descriptors, limits: Limits, module: str, stdin: bytes, inherited: tuple[int, ...]) -> Start:
+def _python(
+    own: Descriptors, limits: Limits, module: str, stdin: bytes, inherited: tuple[int, ...], hash_seed: int = 0
+) -> Start:
     """Start a module of `rmeval.sandbox.inside`; its arguments are the descriptors."""
-    code, toolchain = own.data(bundle(module)), toolchains()["python"]
+    code, found = own.data(bundle(module)), toolchains()["python"]
+    toolchain = replace(found, environment={**found.environment, "PYTHONHASHSEED": str(hash_seed)})
     command = [str(toolchain.executable), *PYTHON_OPTIONS, "-P", f"/proc/self/fd/{code}", *map(str, inherited)]
     return Start(command, limits, toolchain, own.data(stdin), inherited=[code, *inherited])
 

@@ -65,7 +65,7 @@ def calls_of(folder: Path, change: str) -> tuple[int, str]:
     """The calls that a build with a changed sandbox makes before its error, and the error."""
     (folder / "problems.jsonl").write_text(json.dumps({"id": "f", "prompt": "Write f.", "tests": TESTS}) + "\n")
     with serve(lambda _: json_answer({"data": [{"id": "scripted"}]})) as server:
-        text = CONFIG.format(url=server.url, options="{samples: 2}", wall=3)
+        text = CONFIG.format(url=server.url, options="{samples: 2}", limits="wall: 3")
         (folder / "config.yaml").write_text(text.replace("{wall: 3}", change))
         with pytest.raises(RmevalError) as error:
             build(load_config(folder / "config.yaml"), folder / "out", until="responses")
