@@ -117,8 +117,10 @@ def test_a_rejected_benchmark_is_kept_apart(tmp_path: Path) -> None:
     assert "| licence | warning |" in (out / "benchmark" / "README.md").read_text()
 
 
-def card_text(folder: Path, review: Mapping[str, Any], **fields: Any) -> str:
-    config = config_of(folder, **{"domains": DOMAINS} | fields)
+def card_text(folder: Path, review: Mapping[str, Any], recipe: str = "math") -> str:
+    config = config_of(folder, DOMAINS)
+    money = config.domains["money"].model_copy(update={"recipe": recipe})
+    config = config.model_copy(update={"domains": config.domains | {"money": money}})
     findings = Findings(RECORDS, [], [], [], [], [], review)
     return " ".join(readme(config, card_fields(config, RECORDS, "", ""), findings).split())
 
@@ -136,9 +138,8 @@ def test_the_card_states_what_people_have_judged(tmp_path: Path) -> None:
 
 def test_the_card_warns_of_harmful_texts(tmp_path: Path) -> None:
     assert "harmful requests" not in card_text(tmp_path, {})
-    one = {"problems": {"file": "sums.jsonl"}}
-    domains = {"domains": {"math": one | {"recipe": "math"}, "money": one | {"recipe": "safety-refuse"}}}
-    assert "**Some rejected responses comply with harmful requests.**" in card_text(tmp_path, {}, **domains)
+    warned = card_text(tmp_path, {}, "safety-refuse")
+    assert "**Some rejected responses comply with harmful requests.**" in warned
 
 
 def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
