@@ -16,14 +16,17 @@ from typing import Any
 
 from rmeval.build.records import Dropped, Record
 from rmeval.build.registry import STAGES, StageName
+from rmeval.data.digests import digest
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.files import json_bytes, replacing
 from rmeval.messages import shortened
 from rmeval.store.manifest import read_json, write_json
 
-__all__ = ["BuildFolder", "StageResult"]
+__all__ = ["BuildFolder", "StageResult", "state_of"]
 
-AGAIN = "delete its folder, and run the build again"
+_FILES = ("records.jsonl", "dropped.jsonl")
+AGAIN = "delete its file stage.json, and run the build again"
+"""Not its folder, which may contain the verdicts of reviewers."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,16 @@ class StageResult:
     dropped: Sequence[Dropped]
     inputs: str
     facts: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """Digest of the records, which the next stage stores as the fact `before`."""
+        return state_of(self.records)
+
+
+def state_of(records: Iterable[Record]) -> str:
+    """Return a digest of records."""
+    return digest([one.to_dict() for one in records])
 
 
 class BuildFolder:
@@ -77,12 +90,16 @@ class BuildFolder:
         folder = self.of(stage)
         if not (folder / "stage.json").is_file():
             return None
-        found = read_json(folder / "stage.json")
+        try:
+            found = read_json(folder / "stage.json")
+        except DamagedError as error:
+            raise DamagedError(f"{error}: delete it, and run the build again") from error
         try:
             records = [Record.from_dict(line) for line in _lines(folder / "records.jsonl")]
             dropped = [Dropped(**line) for line in _lines(folder / "dropped.jsonl")]
-            if (len(records), len(dropped)) != (found["records"], found["dropped"]):
-                raise KeyError("records")
+            # A changed letter is no error of JSON.
+            if any(sha256_of(folder / name) != found["files"][name] for name in _FILES):
+                raise KeyError("files")
             return StageResult(records, dropped, found["inputs"], found["facts"])
         except (KeyError, TypeError, AttributeError) as error:
             raise DamagedError(f"{folder} is damaged: {AGAIN}") from error
@@ -99,9 +116,11 @@ class BuildFolder:
             (folder / "stage.json").unlink(missing_ok=True)
             _write(folder / "records.jsonl", (one.to_dict() for one in result.records))
             _write(folder / "dropped.jsonl", map(asdict, result.dropped))
+            # The texts of the benchmark have passed through these files.
+            files = {name: sha256_of(folder / name) for name in _FILES}
         except OSError as error:
             raise explain_os_error(error, str(folder)) from error
-        counts = {"records": len(result.records), "dropped": len(result.dropped)}
+        counts = {"records": len(result.records), "dropped": len(result.dropped), "files": files}
         write_json(folder / "stage.json", {"inputs": result.inputs, **counts, "facts": dict(result.facts)})
 
     def forget_after(self, stage: StageName) -> None:
@@ -142,7 +161,12 @@ class BuildFolder:
     def name(self) -> str | None:
         """The benchmark's name; None before the first start of the build."""
         path = self.path / "build.json"
-        return read_json(path).get("name") if path.is_file() else None
+        if not path.is_file():
+            return None
+        name = read_json(path).get("name")
+        if not isinstance(name, str):
+            raise DamagedError(f"{path} is damaged (it has no name): delete it, and run the build again")
+        return name
 
     def check_models(self, names: Mapping[str, str]) -> None:
         """Check that each role's model is the one of earlier starts, and store it.
@@ -179,11 +203,11 @@ def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     yield json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise DamagedError(f"{path} line {number} is damaged ({reason_of(error)}): {AGAIN}") from error
     except OSError as error:
         raise explain_read_error(error, path) from error

@@ -311,3 +311,16 @@ def test_a_full_disk_is_stated_and_nothing_is_stored(tmp_path: Path) -> None:
         assert len(verdicts(tmp_path)) == 1
         assert client.judge(page, "second", "correct").status == 200
     assert len(verdicts(tmp_path)) == 2
+
+
+def test_numbers_of_any_length_are_refused(tmp_path: Path) -> None:
+    build = write_build(tmp_path, records_of(2, 0))
+    with served(build) as client:
+        for number in ("9" * 5000, "0", "3", "-1", "%D9%A1"):
+            assert client.send("GET", f"/item/{number}").status == 404
+        page = client.judge(client.get("/item/1"), "first", "unsure")
+        for number in ("9" * 5000, "-1", "\u0661"):
+            undone = client.post("/undo", lines=number, number=number)
+            assert "nothing was changed" in undone.text
+        assert page.status == 200
+    assert len(verdicts(tmp_path)) == 1

@@ -31,6 +31,7 @@ _ASSETS = Path(__file__).with_name("assets")
 _FILES = {"review.css": "text/css", "review.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _LONGEST_FORM = 1 << 18
 """Bytes of a form; the longest part is the comment."""
+_MOST_DIGITS = 9
 _NOTICES = {
     "undone": "The last verdict was taken back.",
     "nothing": "There is no verdict to take back.",
@@ -44,8 +45,8 @@ def review_application(session: Session, hosts: frozenset[str] | None, token: st
     routes = [
         Route("/", page.start, methods=["GET"]),
         Route("/items", page.list, methods=["GET"]),
-        Route("/item/{number:int}", page.item, methods=["GET"]),
-        Route("/item/{number:int}/{place:str}", page.judge, methods=["POST"]),
+        Route("/item/{number}", page.item, methods=["GET"]),
+        Route("/item/{number}/{place:str}", page.judge, methods=["POST"]),
         Route("/undo", page.undo, methods=["POST"]),
         Route("/static/{name:str}", _static, methods=["GET"]),
     ]
@@ -73,7 +74,7 @@ class _Pages:
 
     def item(self, request: Request) -> Response:
         """Show an item."""
-        record, number = self._record(request), request.path_params["number"]
+        record, number = self._record(request)
         state = _state(request)
         view = item_view(
             self._session, record, state["tab"], state["view"] == "markdown", request.query_params.get("active", "")
@@ -88,7 +89,7 @@ class _Pages:
     async def judge(self, request: Request) -> Response:
         """Store a verdict, and go on to the next question or item."""
         form = await _form(request)
-        record, session = self._record(request), self._session
+        (record, own), session = self._record(request), self._session
         question = question_at(session, record, request.path_params["place"])
         verdict = next((one for one in VERDICTS if one == form.get("verdict")), None)
         if question is None or verdict is None:
@@ -97,7 +98,7 @@ class _Pages:
             raise HTTPException(409, "The texts of this item have changed since the page was loaded: load it again.")
         comment = form.get("comment", "").replace("\r\n", "\n").strip()
         session.judge(record, question, verdict, comment)
-        number: int | None = request.path_params["number"]
+        number: int | None = own
         state = _state(request)
         if all(session.verdicts(record).values()):
             after = session.numbers(_filter(request))
@@ -113,11 +114,11 @@ class _Pages:
         form, session = await _form(request), self._session
         state = _state(request)
         lines = form.get("lines", "")
-        taken = session.log.undo(int(lines) if lines.isascii() and lines.isdigit() else -1)
+        taken = session.log.undo(-1 if (seen := _number(lines)) is None else seen)
         if taken is None:
             notice = "nothing" if not session.log.reviews else "stale"
-            where = form.get("number", "")
-            there = where if where.isascii() and where.isdigit() and int(where) <= len(session.records) else ""
+            where = _number(form.get("number", ""))
+            there = where if where is not None and where <= len(session.records) else None
             return _to(f"/item/{there}" if there else "/items", notice=notice, **state)
         number = session.number_of(taken.key)
         return _to(f"/item/{number}" if number else "/items", notice="undone", **state)
@@ -131,11 +132,13 @@ class _Pages:
         """Show that a verdict is not stored, for example on a full disk."""
         return self._page("message.html", request, 500, message=f"Nothing was stored: {error}.")
 
-    def _record(self, request: Request) -> Record:
-        number: int = request.path_params["number"]
-        if not 1 <= number <= len(self._session.records):
-            raise HTTPException(404, f"There is no item {shortened(number)}.")
-        return self._session.records[number - 1]
+    def _record(self, request: Request) -> tuple[Record, int]:
+        """The item in the address, and its number."""
+        given = request.path_params["number"]
+        number = _number(given)
+        if number is None or not 1 <= number <= len(self._session.records):
+            raise HTTPException(404, f"There is no item {shortened(given)}.")
+        return self._session.records[number - 1], number
 
     def _page(self, template: str, request: Request, status: int = 200, **values: object) -> Response:
         session, state = self._session, _state(request)
@@ -153,6 +156,11 @@ class _Pages:
             )
         )
         return HTMLResponse(text.encode("utf-8", "backslashreplace"), status)
+
+
+def _number(text: str) -> int | None:
+    """The number that a text is; None if it is another text, or longer than a number of the page can be."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _static(request: Request) -> Response:
