@@ -16,12 +16,13 @@ from typing import Any
 
 from rmeval.build.records import Dropped, Record
 from rmeval.build.registry import STAGES, StageName
+from rmeval.data.digests import digest
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.files import json_bytes, replacing
 from rmeval.messages import shortened
 from rmeval.store.manifest import read_json, write_json
 
-__all__ = ["BuildFolder", "StageResult"]
+__all__ = ["BuildFolder", "StageResult", "state_of"]
 
 _FILES = ("records.jsonl", "dropped.jsonl")
 AGAIN = "delete its file stage.json, and run the build again"
@@ -43,6 +44,16 @@ class StageResult:
     dropped: Sequence[Dropped]
     inputs: str
     facts: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """Digest of the records, which the next stage stores as the fact `before`."""
+        return state_of(self.records)
+
+
+def state_of(records: Iterable[Record]) -> str:
+    """Return a digest of records."""
+    return digest([one.to_dict() for one in records])
 
 
 class BuildFolder:

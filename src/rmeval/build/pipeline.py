@@ -12,7 +12,7 @@ from typing import Any
 from rmeval._version import __version__
 from rmeval.build.answers import AnswerLog
 from rmeval.build.config import BuildConfig
-from rmeval.build.folder import BuildFolder, StageResult
+from rmeval.build.folder import BuildFolder, StageResult, state_of
 from rmeval.build.records import Dropped, Record
 from rmeval.build.registry import STAGES, StageName
 from rmeval.build.review.log import review_state
@@ -146,6 +146,7 @@ def _stage(
         "calls": tools.calls - calls,
         "seconds": round(time.monotonic() - started, 3),
         "rmeval": __version__,
+        "before": state_of(records),
         **tools.take_facts(),
     }
     result = StageResult(kept, dropped, inputs, facts)

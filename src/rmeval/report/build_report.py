@@ -67,7 +67,8 @@ def _funnel(found: BuildReport) -> Table:
         counts = (Number(one.kept, unit=COUNT), Number(sum(one.left_out.values()), unit=COUNT))
         rows.append(Row(one.stage, (one.domain, *counts, reasons)))
     keys = ("stage", "domain", "kept", "left_out", "reasons")
-    return Table("funnel", tuple(key.replace("_", " ") for key in keys), tuple(rows), "funnel", keys=keys)
+    columns = tuple(key.replace("_", " ") for key in keys)
+    return Table("funnel", columns, tuple(rows), "funnel", keys=keys, left=("domain", "reasons"))
 
 
 def _spent(found: BuildReport) -> Table:
@@ -82,7 +83,9 @@ def _spent(found: BuildReport) -> Table:
     rows.append(Row("all", ("", *total), strong=True))
     columns = ("stage", "model", "calls", "complete", "input tokens", "output tokens", "cost in $")
     keys = ("stage", "model", "calls", "complete", "input_tokens", "output_tokens", "cost")
-    return Table("calls", columns, tuple(rows), "calls, whichever start of the build made them", keys=keys)
+    return Table(
+        "calls", columns, tuple(rows), "calls, whichever start of the build made them", keys=keys, left=("model",)
+    )
 
 
 def _dollars(cost: float) -> Number:
@@ -104,7 +107,9 @@ def _agreement(agreement: Sequence[Any]) -> Table:
         rows.append(Row(" and ".join(one["reviewers"]), cells))
     columns = ("reviewers", "of", "domain", "verdicts", "equal in %", "kappa")
     keys = ("reviewers", "questions", "domain", "units", "equal", "kappa")
-    return Table("agreement", columns, tuple(rows), "agreement of reviewers (Cohen's kappa)", keys=keys)
+    return Table(
+        "agreement", columns, tuple(rows), "agreement of reviewers (Cohen's kappa)", keys=keys, left=("of", "domain")
+    )
 
 
 def _balance(balance: Sequence[Any]) -> Table:
@@ -120,7 +125,9 @@ def _balance(balance: Sequence[Any]) -> Table:
     ]
     columns = ("domain", "style", *(f"{name} of {side}" for name in ("words", "markdown") for side in _SIDES))
     keys = tuple(name.replace(" of ", "_") for name in columns)
-    return Table("balance", columns, tuple(rows), "balance: means of chosen and rejected responses", keys=keys)
+    return Table(
+        "balance", columns, tuple(rows), "balance: means of chosen and rejected responses", keys=keys, left=("style",)
+    )
 
 
 _SIDES = ("chosen", "rejected")

@@ -32,7 +32,7 @@ def build_view(name: str, found: BuildResult) -> View:
     spent = f"{count_of(found.calls, 'call')} of this command"
     if found.cost is not None:
         spent += f", which cost ${found.cost:.4g}"
-    tables = [Table("stages", columns, tuple(rows))]
+    tables = [Table("stages", columns, tuple(rows), left=("reasons",))]
     if "assemble" in found.stages:
         tables.append(gates_table(found.stages["assemble"].facts.get("gates", ())))
     return View(name, tuple(tables), about=(f"folder: {found.folder.path}", spent))
@@ -40,21 +40,14 @@ def build_view(name: str, found: BuildResult) -> View:
 
 def gates_table(gates: Sequence[Mapping[str, Any]]) -> Table:
     """Return the table of the gates of a finished benchmark, from the facts of the last stage."""
-    rows = [
-        Row(one["name"], (_result(one["passed"], one["level"]), one["found"]), strong=not one["passed"])
-        for one in gates
-    ]
+    rows = [Row(one["name"], (one["result"], one["found"]), strong=not one["passed"]) for one in gates]
     return Table("gates", ("gate", "result", "found"), tuple(rows), "gates", layout="lines")
-
-
-def _result(passed: bool, level: str) -> str:
-    return "passed" if passed else "not passed" if level == "fail" else "warning"
 
 
 def _reasons(counts: Mapping[str, int]) -> str:
     """The most frequent reasons."""
     most = Counter(counts).most_common()
-    more = [f"{sum(count for _, count in most[_REASONS:])} others"] if len(most) > _REASONS else []
+    more = [f"{sum(count for _, count in most[_REASONS:])} for other reasons"] if len(most) > _REASONS else []
     return ", ".join([*(f"{count} {reason}" for reason, count in most[:_REASONS]), *more])
 
 
@@ -82,9 +75,9 @@ def planned_build_view(found: PlannedBuild) -> View:
         sums = {name: sum(getattr(one, name) for one in found.stages) for name in _SUMS}
         rows.append(Row("all", ("", "", *(_number(name, sums[name]) if name in sums else "" for name in names))))
     columns = ("stage", "role", "model", *(_COLUMNS[name][0] for name in names))
-    tables = [Table("calls", columns, tuple(rows), keys=("stage", "role", "model", *names))] if rows else []
+    calls = Table("calls", columns, tuple(rows), keys=("stage", "role", "model", *names), left=("role", "model"))
     notes = tuple(_notes(found)) if rows else ()
-    return View(found.name, (_kept(found), *tables), about=("nothing was sent",), notes=notes)
+    return View(found.name, (_kept(found), *([calls] if rows else [])), about=("nothing was sent",), notes=notes)
 
 
 def _number(name: str, value: float) -> Number:
@@ -97,7 +90,7 @@ def _kept(found: PlannedBuild) -> Table:
         for stage, count in found.kept.items()
         for reasons in [found.dropped[stage]]
     ]
-    return Table("problems", ("stage", "kept", "left out", "reasons"), tuple(rows))
+    return Table("problems", ("stage", "kept", "left out", "reasons"), tuple(rows), left=("reasons",))
 
 
 def _notes(found: PlannedBuild) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Grid:
         line: Converts plain text to a text on one line.
         rows: The cells of each row, and the style of the row.
         texts: Positions of columns of texts, which may be broken.
+        left: Positions of columns that are aligned on the left.
         show_header: Whether the names of the columns are shown.
     """
 
@@ -42,6 +43,7 @@ class Grid:
         self.headers, self.line = list(headers), line
         self.rows: list[tuple[list[Text], str]] = []
         self.texts: set[int] = {0}
+        self.left: set[int] = {0}
         self.show_header = True
 
     def add_row(self, *cells: Text | str, style: str = "") -> None:
@@ -96,7 +98,7 @@ class Grid:
         table.show_header = self.show_header
         for place, width in zip(block, widths, strict=True):
             header = self._fitted(place, self.headers[place], width)
-            table.add_column(header, width=width, no_wrap=True, justify="right" if place else "left")
+            table.add_column(header, width=width, no_wrap=True, justify="left" if place in self.left else "right")
         for cells, style in self.rows:
             own = [self._fitted(place, cells[place], width) for place, width in zip(block, widths, strict=True)]
             table.add_row(*own, style=style)

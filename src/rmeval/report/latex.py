@@ -27,7 +27,7 @@ def latex_text(views: Sequence[View]) -> str:
 def _table(view: View, table: Table, last: bool) -> Iterator[str]:
     columns = len(table.shown)
     yield from ("\\begin{table}[t]", "\\centering", f"\\caption{{{_caption(view, table)}}}")
-    yield from (f"\\begin{{tabular}}{{l{'r' * (columns - 1)}}}", "\\toprule")
+    yield from (f"\\begin{{tabular}}{{{table.alignment}}}", "\\toprule")
     if table.layout in ("grid", "stacked"):
         yield from (_line([_escaped(name) for name in table.shown]), "\\midrule")
     yield from (_row(row, columns - 1) for row in table.rows)

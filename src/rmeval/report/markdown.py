@@ -43,7 +43,7 @@ def _table(table: Table) -> Iterator[str]:
             yield from _block(block)
         return
     yield _line(table.shown)
-    yield "|" + "|".join([" :-- ", *[" --: "] * (len(table.shown) - 1)]) + "|"
+    yield "|" + "|".join({"l": " :-- ", "r": " --: "}[letter] for letter in table.alignment) + "|"
     for row in table.rows:
         yield _row(row, len(table.shown) - 1)
     for note in table.notes:

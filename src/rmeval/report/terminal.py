@@ -245,6 +245,7 @@ def _grid(table: Table) -> Grid:
     for place in range(len(table.shown) - 1):
         if all(isinstance(row.cells[place], str) for row in table.rows):
             grid.texts.add(place + 1)
+    grid.left |= {place for place, letter in enumerate(table.alignment) if letter == "l"}
     return grid
 
 

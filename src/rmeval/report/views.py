@@ -50,6 +50,7 @@ class Table:
             (`blocks`).
         extra: The last columns, which are written to CSV and JSON only.
         keys: Names of the columns in CSV and JSON, if they differ from `columns`; the labels are `name`.
+        left: Columns of words, which are aligned on the left like the labels.
     """
 
     name: str
@@ -60,11 +61,17 @@ class Table:
     layout: Literal["grid", "stacked", "lines", "bare", "blocks"] = "grid"
     extra: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The columns that are shown."""
         return self.columns[: len(self.columns) - len(self.extra)]
+
+    @property
+    def alignment(self) -> str:
+        """A letter for each column that is shown: `l` for left, `r` for right."""
+        return "".join("l" if not place or name in self.left else "r" for place, name in enumerate(self.shown))
 
 
 @dataclass(frozen=True, slots=True)

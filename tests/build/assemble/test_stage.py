@@ -112,7 +112,7 @@ def test_a_rejected_benchmark_is_kept_apart(tmp_path: Path) -> None:
     warned = assembled(config_of(tmp_path, DOMAINS, licence="", assemble={"gates": {"licence": "warn"}}), out, RECORDS)
     assert "rejected" not in warned
     assert not (out / "benchmark.rejected").exists()
-    assert "| licence | not passed |" in (out / "benchmark" / "README.md").read_text()
+    assert "| licence | warning |" in (out / "benchmark" / "README.md").read_text()
 
 
 def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,43 @@ def test_wrong_folders_and_runs(out: Path, tmp_path: Path) -> None:
     other = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=16, out=tmp_path / "runs").path
     with pytest.raises(RunError, match="is a run on rm-bench-synthetic with other items"):
         report_build(out, [other])
+
+
+def test_results_of_an_earlier_state_are_left_out(out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "my-bench")
+    folder = BuildFolder(tmp_path / "my-bench")
+    review, assemble = folder.read("review"), folder.read("assemble")
+    assert review is not None
+    assert assemble is not None
+    folder.write("assemble", replace(assemble, facts={**assemble.facts, "before": review.state}))
+    assert report_build(folder.path).scorers
+    for changed in (replace(review, records=review.records[1:]), replace(review, facts={"waits": "1 item waits"})):
+        folder.write("review", changed)
+        found = report_build(folder.path)
+        assert (found.items, len(found.scorers), found.gates) == (len(changed.records), 0, ())
+        assert "the results from assemble on" in found.notes[0]
+
+
+def test_responses_that_are_too_long_for_the_embedded_model(tmp_path: Path) -> None:
+    records = [record(number) for number in range(2)]
+    own = records[0].candidates
+    longer = tuple(
+        replace(one, text=f"{'Well. ' * 1_500}{one.text}") if "plain" in str(one.style) else one for one in own
+    )
+    records[0] = replace(records[0], candidates=longer)
+    gates = dict.fromkeys(("baselines", "balance"), "warn")
+    assembled(config_of(tmp_path, ("math",), assemble={"gates": gates}), tmp_path / "my-bench", records)
+    found = report_build(tmp_path / "my-bench")
+    assert found.scorers[-1].name == "rmeval/tiny"
+    assert "rmeval/tiny: cut to fit: 2 conversations" in found.notes
+
+
+def test_columns_of_words_are_aligned_on_the_left(found: BuildReport) -> None:
+    view = build_report_view(found)
+    assert "| stage | domain | kept | left out | reasons |\n| :-- | :-- | --: | --: | :-- |" in markdown_text([view])
+    assert "\\begin{tabular}{llrrl}" in latex_text([view])
+    lines = views_text([view]).splitlines()
+    header = next(line for line in lines if line.startswith("stage") and "reasons" in line)
+    line = next(line for line in lines if "2 no right sample" in line)
+    assert header.index("reasons") == line.index("2 no right sample")
+    assert header.index("domain") == line.index("math")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from rmeval.build.config import BuildConfig
 from rmeval.build.funnel import FunnelStep, Used
 from rmeval.build.records import Record
 from rmeval.build.stage import by_domain
-from rmeval.messages import percent
+from rmeval.messages import count_of, percent
 
 __all__ = ["ITEMS_FILE", "MEASURES", "Findings", "card_fields", "readme", "toml_text"]
 
@@ -78,6 +79,7 @@ class Findings:
         gates: The results of the gates.
         balance: Means by domain and style.
         baselines: Null baselines by domain.
+        review: What the stage of human review has counted.
     """
 
     records: Sequence[Record]
@@ -86,6 +88,7 @@ class Findings:
     gates: Sequence[Gate]
     balance: Sequence[Balance]
     baselines: Sequence[BaselineNumber]
+    review: Mapping[str, Any]
 
 
 def card_fields(config: BuildConfig, records: Sequence[Record], measures: str, citation: str) -> dict[str, Any]:
@@ -138,6 +141,8 @@ def readme(config: BuildConfig, fields: Mapping[str, Any], found: Findings) -> s
         data=ITEMS_FILE,
         domains=_domains(config, found.records),
         checks=_checks(found.records),
+        people=_people(found.review),
+        is_harmful=any(config.domains[name].recipe == "safety-refuse" for name in by_domain(found.records)),
         **_tables(found),
     )
 
@@ -151,7 +156,7 @@ def _tables(found: Findings) -> dict[str, str]:
         (one.stage, one.role, one.model, one.prompt, one.calls, one.ok, one.input_tokens, one.output_tokens)
         for one in found.used
     ]
-    gates = [(one.name, "passed" if one.passed else "not passed", one.found) for one in found.gates]
+    gates = [(one.name, one.result, one.found) for one in found.gates]
     balance = [
         (
             one.domain,
@@ -220,6 +225,22 @@ def _checks(records: Sequence[Record]) -> str:
                 counts.setdefault((record.problem.domain, by), Counter())[one.side] += 1
     rows = [(*place, own["chosen"], own["rejected"]) for place, own in sorted(counts.items())]
     return _table("domain|check|chosen|rejected", rows)
+
+
+def _people(review: Mapping[str, Any]) -> str:
+    """What people have judged, and how well they agree, without their names."""
+    if not review.get("reviewed"):
+        return "No person has judged the items."
+    found = f"People have judged {count_of(review['reviewed'], 'item')}."
+    for one in review["agreement"]:
+        if one["questions"] == "responses" and one["domain"] is None and one["kappa"] is not None:
+            low, high = one["interval"] or (math.nan, math.nan)
+            interval = "" if math.isnan(low) else f" [{low:.2f}, {high:.2f}]"
+            found += (
+                f" Two reviewers agree on {percent(one['equal'])}% of {one['units']} responses"
+                f" (Cohen's kappa {one['kappa']:.2f}{interval})."
+            )
+    return found
 
 
 def _kind(by: str) -> str:

@@ -64,6 +64,11 @@ class Gate:
     found: str
     faults: tuple[str, ...] = ()
 
+    @property
+    def result(self) -> str:
+        """The result in words."""
+        return "passed" if self.passed else "not passed" if self.level == "fail" else "warning"
+
 
 def verified(records: Sequence[Record], level: Level) -> Gate:
     """Check that each item has a verified response of each side and style."""

@@ -80,7 +80,7 @@ class AssembleStage:
         sums = write_folder(contents, target, tools.folder.of("assemble") / "draft", [other])
         tools.note(
             files={f"{target.name}/{name}": own for name, own in sums.items()},
-            gates=[asdict(gate) for gate in found.gates],
+            gates=[asdict(gate) | {"result": gate.result} for gate in found.gates],
             balance=[asdict(one) for one in found.balance],
             baselines=[asdict(one) for one in found.baselines],
         )
@@ -122,7 +122,8 @@ def _findings(
     ]
     order = list(GATES)
     found.sort(key=lambda gate: order.index(gate.name))
-    return Findings(records, funnel_of(tools.earlier), used_of(tools.earlier), found, balance, numbers)
+    review = tools.earlier["review"].facts.get("review", {}) if "review" in tools.earlier else {}
+    return Findings(records, funnel_of(tools.earlier), used_of(tools.earlier), found, balance, numbers, review)
 
 
 def _prompts(found: Findings, tools: Tools) -> list[PromptFile]:

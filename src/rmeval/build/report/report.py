@@ -131,9 +131,9 @@ def report_build(place: Path, runs: Sequence[Path] = (), prices: Path | None = N
         RmevalError: If the folder is not that of a build, a file is damaged, or a run is of another benchmark.
     """
     folder = BuildFolder(place)
-    stages = _stages(folder)
-    last = list(stages)[-1]
     notes: list[str] = []
+    stages = _stages(folder, notes)
+    last = list(stages)[-1]
     assemble = stages["assemble"].facts if "assemble" in stages else {}
     scorers, wrong = _judged(folder, stages, runs, notes) if assemble else ([], [])
     if not assemble:
@@ -158,21 +158,37 @@ def report_build(place: Path, runs: Sequence[Path] = (), prices: Path | None = N
     )
 
 
-def _stages(folder: BuildFolder) -> dict[StageName, StageResult]:
-    """The results of the stages that have run.
+def _stages(folder: BuildFolder, notes: list[str]) -> dict[StageName, StageResult]:
+    """The results of the stages that have run, without those of an earlier state of the build.
+
+    Args:
+        folder: The build's folder.
+        notes: Gets a note on results that are left out.
 
     Raises:
         RunError: If there is none.
     """
     found: dict[StageName, StageResult] = {}
+    before: StageResult | None = None
     for name in STAGES:
         if (result := folder.read(name)) is None:
             break
-        found[name] = result
+        if before is not None and _is_outdated(result, before):
+            notes.append(
+                f"the results from {name} on, and the benchmark in the folder if there is one, are of an earlier state "
+                "of the build, and are left out: run `rmeval build` again"
+            )
+            break
+        found[name] = before = result
     if not found:
         what = "a finished benchmark without its build" if (folder.path / CARD_FILE).is_file() else "no build"
         raise RunError(f"{folder.path} contains {what}: give the folder that rmeval build has written")
     return found
+
+
+def _is_outdated(result: StageResult, before: StageResult) -> bool:
+    """Whether the stage before has run again since, or waits for people now."""
+    return bool(before.facts.get("waits")) or result.facts.get("before", before.state) != before.state
 
 
 def _judged(

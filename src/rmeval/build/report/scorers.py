@@ -108,7 +108,7 @@ def model_scorers(planned: Plan, runs: Sequence[StoredRun], out: Path, notes: li
         planned: The benchmark's items.
         runs: Runs on them.
         out: Folder for the run of the embedded model.
-        notes: Gets a note if that model cannot be run.
+        notes: Gets a note if that model cannot be run, and the notes of its run.
 
     Raises:
         RmevalError: If the embedded model fails.
@@ -116,7 +116,10 @@ def model_scorers(planned: Plan, runs: Sequence[StoredRun], out: Path, notes: li
     if missing := [name for name in ("torch", "transformers") if find_spec(name) is None]:
         notes.append(f"{EMBEDDED} is left out, since it needs the package {missing[0]}: pip install 'rmeval[hf]'")
     else:
-        yield _of_run(read_scored(run(load_model(EMBEDDED), planned, out).path))
+        # One long response must not cost the report; the end of a conversation is the response.
+        ran = run(load_model(EMBEDDED, on_overlength="truncate-left"), planned, out)
+        notes.extend(f"{EMBEDDED}: {note}" for note in ran.notes)
+        yield _of_run(read_scored(ran.path))
     for one in runs:
         yield _of_run(one)
 
