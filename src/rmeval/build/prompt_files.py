@@ -24,6 +24,8 @@ __all__ = ["PromptFile", "PromptFiles", "packaged_prompts"]
 _SUFFIX = ".jinja"
 _BORDER = re.compile(r"^---\s*$", re.MULTILINE)
 _DIGITS = 8
+_TEMPLATE_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError, MemoryError)
+"""Errors of expressions in a template, such as a division by zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,13 @@ class PromptFile:
         above, _, below = self._parts()
         try:
             system, user = rendered(above, values), rendered(below, values)
-        except TemplateError as error:
+        except (TemplateError, *_TEMPLATE_ERRORS) as error:
             raise DataError(
                 f"the prompt {self.where} cannot be filled in ({reason_of(error)}): its variables are "
                 f"{', '.join(sorted(values))}"
             ) from error
+        if not user.strip():
+            raise DataError(f"the prompt {self.where} has no text for the user's turn: write it")
         return (*([Message("system", system)] if system else []), Message("user", user))
 
     def _parts(self) -> tuple[str, str, str]:
