@@ -17,7 +17,7 @@ from rmeval.build.review.questions import VERDICTS, Question, ReviewVerdict
 from rmeval.data.differing_words import Parts
 from rmeval.messages import visible
 
-__all__ = ["ALL", "Asked", "ItemView", "Pair", "Text", "item_view", "question_at"]
+__all__ = ["ALL", "Asked", "ItemView", "Pair", "ShownText", "item_view", "question_at"]
 
 ALL = "all"
 """The tab with the texts of all styles."""
@@ -28,7 +28,7 @@ _PLACES = ("first", "second")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ShownText:
     """One response.
 
     Attributes:
@@ -60,7 +60,7 @@ class Pair:
     """
 
     title: str
-    texts: tuple[Text | None, Text | None]
+    texts: tuple[ShownText | None, ShownText | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _questions(session: Session, record: Record) -> Iterator[Asked]:
 
 def _pair(
     session: Session, pair: tuple[Candidate | None, Candidate | None], markdown: bool
-) -> tuple[Text | None, Text | None]:
+) -> tuple[ShownText | None, ShownText | None]:
     first, second = (one.text if one is not None else "" for one in pair)
     both = pair[0] is not None and pair[1] is not None
     parts = compared_texts(first, second) if both else (((first, False),), ((second, False),))
@@ -202,7 +202,7 @@ def _pair(
     return found[0], found[1]
 
 
-def _text(session: Session, one: Candidate, heading: str, parts: Parts, markdown: bool) -> Text:
+def _text(session: Session, one: Candidate, heading: str, parts: Parts, markdown: bool) -> ShownText:
     is_rendered = markdown and len(one.text) <= LONGEST_RENDERED
     html = rendered(parts) if is_rendered else as_written(parts)
     note = ""
@@ -211,9 +211,9 @@ def _text(session: Session, one: Candidate, heading: str, parts: Parts, markdown
     elif is_rendered and any(marked for _, marked in parts) and "<mark>" not in html:
         note = "differing words are marked in the text as written"
     if session.mode == "blind":
-        return Text(heading, "", html, is_rendered, note)
+        return ShownText(heading, "", html, is_rendered, note)
     claim = "claimed correct" if one.side == "chosen" else "claimed incorrect"
-    return Text(heading, claim, html, is_rendered, note, *_provenance(one))
+    return ShownText(heading, claim, html, is_rendered, note, *_provenance(one))
 
 
 def _provenance(one: Candidate) -> tuple[tuple[str, str, str] | None, tuple[str, ...]]:
