@@ -171,6 +171,9 @@ class _Reader(Tools):
     def _keep(self, results: Sequence[Answer]) -> None:
         """Write nothing: what is computed here, such as whether a key can be compared, is computed again."""
 
+    def need_sandbox(self) -> None:
+        """Open none: what the log has needs no sandbox."""
+
     @property
     def sandbox(self) -> Sandbox:
         """None: a verdict that does not exist yet ends what can be computed."""
