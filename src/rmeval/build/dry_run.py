@@ -172,7 +172,7 @@ class _Reader(Tools):
         """Write nothing: what is computed here, such as whether a key can be compared, is computed again."""
 
     def need_sandbox(self) -> None:
-        """Open none: what the log has needs no sandbox."""
+        """Need none: verdicts of the log are enough, and the answers before them are counted without."""
 
     @property
     def sandbox(self) -> Sandbox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 
 import rmeval
 from rmeval.build import Check, Dropped, Record
+from rmeval.build.assemble.card import Findings, card_fields, readme
 from rmeval.build.assemble.stage import AssembleStage
 from rmeval.errors import DataError
 from tests.build.samples import assembled, config_of, record
@@ -113,6 +115,31 @@ def test_a_rejected_benchmark_is_kept_apart(tmp_path: Path) -> None:
     assert "rejected" not in warned
     assert not (out / "benchmark.rejected").exists()
     assert "| licence | warning |" in (out / "benchmark" / "README.md").read_text()
+
+
+def card_text(folder: Path, review: Mapping[str, Any], recipe: str = "math") -> str:
+    config = config_of(folder, DOMAINS)
+    money = config.domains["money"].model_copy(update={"recipe": recipe})
+    config = config.model_copy(update={"domains": config.domains | {"money": money}})
+    findings = Findings(RECORDS, [], [], [], [], [], review)
+    return " ".join(readme(config, card_fields(config, RECORDS, "", ""), findings).split())
+
+
+def test_the_card_states_what_people_have_judged(tmp_path: Path) -> None:
+    assert "No person has judged the items." in card_text(tmp_path, {})
+    own = {"questions": "responses", "domain": None, "units": 82, "equal": 0.915, "kappa": 0.829}
+    others = [own | {"domain": "math", "kappa": 0.1}, own | {"questions": "styles", "kappa": None}]
+    review = {"reviewed": 41, "agreement": [own | {"interval": [0.683, 0.951]}, *others]}
+    stated = card_text(tmp_path, review)
+    assert "People have judged 41 items. Two reviewers agree on 91.5% of 82 responses" in stated
+    assert "(Cohen's kappa 0.83 [0.68, 0.95]). ##" in stated
+    assert "(Cohen's kappa 0.83). ##" in card_text(tmp_path, {"reviewed": 41, "agreement": [own | {"interval": None}]})
+
+
+def test_the_card_warns_of_harmful_texts(tmp_path: Path) -> None:
+    assert "harmful requests" not in card_text(tmp_path, {})
+    warned = card_text(tmp_path, {}, "safety-refuse")
+    assert "**Some rejected responses comply with harmful requests.**" in warned
 
 
 def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
