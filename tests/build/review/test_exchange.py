@@ -63,7 +63,7 @@ def test_label_studio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     found = json.loads(tasks.read_text())
     assert len(found) == 10
     interface = ElementTree.parse(tmp_path / "tasks.xml").getroot()
-    shown = {element.attrib["value"].removeprefix("$") for element in interface.iter("ShownText")}
+    shown = {element.attrib["value"].removeprefix("$") for element in interface.iter("Text")}
     assert shown == found[0]["data"].keys() - {"record", "texts", "domain"}
     names = {element.attrib["name"] for element in interface.iter() if "name" in element.attrib}
     assert {element.attrib["toName"] for element in interface.iter() if "toName" in element.attrib} <= names

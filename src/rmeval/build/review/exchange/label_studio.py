@@ -61,12 +61,12 @@ def interface_of(tasks: Sequence[Task]) -> str:
         return ElementTree.SubElement(view, tag, attributes)
 
     add("Header", value="Prompt")
-    add("ShownText", name="prompt", value="$prompt")
+    add("Text", name="prompt", value="$prompt")
     names = fields_of(tasks)
     for name in names:
         _, place, *style = name.split("_")
         add("Header", value=f"Response {place}: {' '.join(style)}")
-        add("ShownText", name=name, value=f"${name}")
+        add("Text", name=name, value=f"${name}")
     for name, title in question_titles(tasks).items():
         shown = next((own for own in names if own.split("_")[1] == name), names[0])
         add("Header", value=title)
