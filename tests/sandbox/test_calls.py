@@ -206,3 +206,12 @@ def test_the_seed_of_hashes_shows_a_solution_that_is_right_by_chance(sandbox: Sa
     assert found[:2] == [sandbox.verify(by_chance, tests, seed).status for seed in range(2)]
     right = "def first(texts):\n    return sorted(set(texts))[0]\n"
     assert [verdict.status for _, verdict in sandbox.verify_many([(0, right, tests)], hash_seed=3)] == ["pass"]
+
+
+@pytest.mark.parametrize("name", ["np", "numpy", "pd"])
+def test_packages_that_tests_compare_with_are_not_the_solution_s(sandbox: Sandbox, name: str) -> None:
+    forged = f"def f(x):\n    return 0\nclass {name}:\n    allclose = staticmethod(lambda *values: True)\n"
+    tests = TestSuite("asserts", code=f"assert {name}.allclose(f(2), 3)", entry_point="f")
+    verdict = sandbox.verify(forged, tests)
+    assert verdict.status == "error"
+    assert "cannot be imported in the sandbox" in verdict.detail

@@ -24,6 +24,8 @@ __all__ = ["Proxy", "Remote", "Verification", "exception", "main", "merged"]
 _FILE = "tests"
 _LONGEST = 300
 _NOTHING = object()
+_PACKAGES = {name: name for name in ("numpy", "pandas", "scipy", "sympy", "torch")} | {"np": "numpy", "pd": "pandas"}
+"""Packages whose functions tests compare with; those of the solution would receive the expected value."""
 
 
 class Remote:
@@ -296,9 +298,9 @@ class Verification:
             return "error", f"the tests do not compile: {_shown(error)}"
         if failed := self.remote.load():
             return _failed_load(*failed)
-        if missing := self._resolve(compiled):
-            return "fail", f"NameError: the solution does not define {missing}"
         try:
+            if missing := self._resolve(compiled):
+                return "fail", f"NameError: the solution does not define {missing}"
             exec(compiled, self.names)
             if self.kind == "check" and "check" not in self.names:
                 return "error", "the tests do not define the function check"
@@ -319,13 +321,14 @@ class Verification:
             # The solution would receive the expected value.
             self.names["isclose"] = __import__("math").isclose
             undefined.remove("isclose")
-        modules = {name for name in undefined & sys.stdlib_module_names if f"{name}." in self.code}
+        known = sys.stdlib_module_names | _PACKAGES.keys()
+        modules = {name for name in undefined & known if f"{name}." in self.code}
         wanted = sorted(undefined - modules)
         found = self.remote.ask("names", [*wanted, self.entry_point])[0]
         if type(found) is not dict:
             self.remote.end("ended", "a message is not a reply")
         # A solution's own module math could equal everything.
-        self.names.update({name: __import__(name) for name in modules})
+        self.names.update({name: __import__(_PACKAGES.get(name, name)) for name in modules})
         self.names.update({name: found[name] for name in wanted if name in found})
         if not self.entry_point:
             return None
