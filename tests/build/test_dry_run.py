@@ -22,6 +22,7 @@ from tests.http_server import Scripted, serve
 
 CONFIG = """
 name: sums
+licence: MIT
 models:
   writer: {{model: "{url}/v1", served_model: scripted, max_new_tokens: 100}}
 prompts: prompts

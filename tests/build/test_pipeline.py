@@ -79,13 +79,17 @@ def test_later_results_of_an_earlier_result_are_forgotten(tmp_path: Path) -> Non
         first = build(load_config(path), tmp_path / "out", until="responses")
         own = first.stages["responses"]
         first.folder.write("styles", own)
+        first.folder.benchmark.mkdir()
         path.write_text(path.read_text().replace("samples: 4", "samples: 4, keep: 1"))  # The default.
         build(load_config(path), tmp_path / "out", until="responses")
         assert first.folder.read("styles") == own
+        assert first.folder.benchmark.is_dir()
         path.write_text(path.read_text().replace("samples: 4", "samples: 2"))
         changed = build(load_config(path), tmp_path / "out", until="responses")
         assert changed.stages["responses"].records != own.records
         assert first.folder.read("styles") is None
+        assert not first.folder.benchmark.exists()
+        assert first.folder.benchmark.with_name("benchmark.earlier").is_dir()
 
 
 def test_the_server_names_the_model_and_another_seed_makes_other_calls(tmp_path: Path) -> None:

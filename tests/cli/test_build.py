@@ -85,6 +85,10 @@ def test_a_build_prints_its_stages(tmp_path: Path, capsys: Capture) -> None:
         assert calls(server) == 32
         done = command(capsys, *arguments, "--dry-run")
         assert "styles rewriter scripted" in " ".join(done.out.split())
+        assert "licence" not in done.err
+        path = tmp_path / "config.yaml"
+        path.write_text(path.read_text().replace("licence: MIT", ""))
+        assert "the config states no `licence`" in command(capsys, *arguments, "--dry-run").err
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,14 +127,26 @@ class BuildFolder:
     def forget_after(self, stage: StageName) -> None:
         """Remove the results of later stages, which are those of an earlier result of this one.
 
+        The benchmark that was built from it moves to `benchmark.earlier`, so that nobody takes it for the new one.
+
         Raises:
             RunError: If they cannot be removed.
         """
-        for later in list(STAGES)[list(STAGES).index(stage) + 1 :]:
+        after = list(STAGES)[list(STAGES).index(stage) + 1 :]
+        for later in after:
             try:
                 (self.of(later) / "stage.json").unlink(missing_ok=True)
             except OSError as error:
                 raise explain_os_error(error, str(self.of(later))) from error
+        earlier = self.benchmark.with_name("benchmark.earlier")
+        for folder in (self.benchmark, self.benchmark.with_name("benchmark.rejected")):
+            if after and folder.is_dir():
+                try:
+                    if earlier.exists():
+                        shutil.rmtree(earlier)
+                    folder.rename(earlier)
+                except OSError as error:
+                    raise explain_os_error(error, str(folder)) from error
 
     def has(self, files: Mapping[str, str]) -> bool:
         """Whether files, given by their paths in the folder, exist and have these SHA-256 digests."""

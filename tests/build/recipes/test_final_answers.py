@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +106,15 @@ ALGEBRA = [
     ("\\frac{\\sqrt{3}}{2}", "\\sin 60^\\circ", "unclear"),
     ("2x", "\\text{nothing} at {all", "unclear"),
 ]
+
+
+def test_a_comparison_ends_although_the_build_was_killed() -> None:
+    command = [sys.executable, "-m", "rmeval.build.recipes.algebra_process", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b'["1", "9^{9^{9^{9}}}"]\n')
+        process.stdin.flush()
+        assert process.wait(60) == -signal.SIGPROF
 
 
 def test_algebra_decides_the_rest() -> None:

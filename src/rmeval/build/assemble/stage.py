@@ -36,7 +36,7 @@ from rmeval.build.stage import PlannedCalls
 from rmeval.build.tools import Tools
 from rmeval.errors import DataError
 
-__all__ = ["AssembleOptions", "AssembleStage"]
+__all__ = ["AssembleOptions", "AssembleStage", "missing_licence"]
 
 
 class AssembleOptions(Options):
@@ -98,6 +98,17 @@ class AssembleStage:
     def planned(self, records: Sequence[Record], config: BuildConfig) -> list[PlannedCalls]:
         """No calls."""
         return []
+
+
+def missing_licence(config: BuildConfig) -> str | None:
+    """Return a warning before anything is paid, if the benchmark will not pass its gate `licence`."""
+    level = {**GATES, **config.part(AssembleOptions, "assemble").gates}["licence"]
+    if config.licence or level != "fail":
+        return None
+    return (
+        "the config states no `licence`, without which the benchmark does not pass its gates: state it, or set the "
+        "gate `licence` to `warn` under `assemble`"
+    )
 
 
 def _findings(

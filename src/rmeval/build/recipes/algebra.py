@@ -113,7 +113,7 @@ class _Process:
         if self._running is None:
             try:
                 self._running = subprocess.Popen(
-                    [sys.executable, "-m", _MODULE],
+                    [sys.executable, "-m", _MODULE, str(self._seconds)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rmeval.build.registry import StageName
 
 __all__ = ["build_command"]
+
+logger = logging.getLogger(__name__)
 
 _BUDGET = "Budget"
 
@@ -65,11 +68,14 @@ def build_command(
 
     show_warnings()
     need_build()
+    from rmeval.build.assemble.stage import missing_licence
     from rmeval.build.config import load_config
 
     last = _stage(until)
     loaded = load_config(config).with_budget(max_cost, max_requests, max_tokens, prices)
     folder = out or Path(loaded.name)
+    if (note := missing_licence(loaded)) is not None:
+        logger.warning(note)
     if dry_run:
         _count(loaded, folder, last, as_json)
         return
