@@ -86,6 +86,7 @@ def test_the_first_command_of_the_readme(environment: dict[str, str], tmp_path: 
     assert again.stdout == done.stdout
 
 
+@pytest.mark.slow
 def test_pairs_from_the_hub(environment: dict[str, str], tmp_path: Path) -> None:
     run = ["-m", "rmeval", "run", "baseline:longest", "-b", "pairs", "-o", tmp_path / "runs", "--data"]
     done = process(*run, "someone/prefs", **environment)
@@ -97,6 +98,7 @@ def test_pairs_from_the_hub(environment: dict[str, str], tmp_path: Path) -> None
     assert (absent.returncode, "is not on the hub, or needs a login" in absent.stderr) == (2, True), absent.stderr
 
 
+@pytest.mark.slow
 def test_several_data_sets_make_one_benchmark(environment: dict[str, str], tmp_path: Path) -> None:
     run = ["-m", "rmeval", "run", "baseline:longest", "-b", "ppe-correctness", "-o", tmp_path / "runs"]
     # All five were had at their commits, and are not what those hold.
@@ -113,6 +115,7 @@ def test_several_data_sets_make_one_benchmark(environment: dict[str, str], tmp_p
     assert "no overall: there are no items of MMLU-Pro, MATH, IFEval, MBPP-Plus" in alone.stdout + alone.stderr
 
 
+@pytest.mark.slow
 def test_a_data_set_whose_files_have_other_names(environment: dict[str, str], tmp_path: Path) -> None:
     """The files that are there stand for the one that is not, also without a hub once they are cached."""
     run = ["-m", "rmeval", "run", "baseline:longest", "-b", "reward-math", "-o", tmp_path / "runs"]

@@ -57,6 +57,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_as_an_installed_package(place: Path) -> None:
     path = os.pathsep.join([str(place / "site"), os.environ.get("PYTHONPATH", "")])
     listed = process("-m", "rmeval", "list", PYTHONPATH=path)

@@ -53,6 +53,7 @@ def domain_of(item: Item) -> str:
 
 
 @pytest.mark.parametrize(("seed", "language"), [(0, "en"), (1, "en"), (0, "zh")])
+@pytest.mark.slow
 def test_every_item_is_right_by_an_independent_check(seed: int, language: str) -> None:
     """Each prompt is read, looked up, computed or run anew, from the texts alone."""
     items = RMBenchSynthetic(seed=seed, size=2000, languages=[language]).load()

@@ -128,6 +128,7 @@ def slow(request: Received) -> Answer:
     return Answer(**{**vars(found), "wait": 0.05}) if request.path.endswith("completions") else found
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_keeps_its_answers(tmp_path: Path, capsys: Capture) -> None:
     with serve(slow) as server:
         write(tmp_path, server, "max_tokens: 1000000", problems=60)

@@ -243,6 +243,7 @@ def test_engines_that_lack_something(tmp_path: Path) -> None:
         load_model(str(path), engine=f"{tmp_path / 'bad.py'}:Plain", kind="implicit")
 
 
+@pytest.mark.slow
 def test_an_engine_of_an_installed_package(tmp_path: Path) -> None:
     path = folder(tmp_path / "m")
     info = tmp_path / "site" / "drawn-1.0.dist-info"

@@ -128,6 +128,7 @@ def test_the_tokenizer_of_an_adapter_on_the_hub(online: Scored, root: Path) -> N
     assert str(online["adapter-head"][1]["tokenizer"]).startswith("hub:someone/base@")
 
 
+@pytest.mark.slow
 def test_without_a_hub_the_cache_serves(online: Scored, environment: dict[str, str]) -> None:
     """Though it cannot be known that files which may be on the hub are not."""
     offline = scored(environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"})

@@ -87,6 +87,7 @@ def test_every_request_is_asked_and_its_answer_kept(place: Path) -> None:
     assert derive(result.path, protocol=spec).records == result.records == rmeval.open_run(result.path).records
 
 
+@pytest.mark.slow
 def test_killed_and_continued(place: Path) -> None:
     """What was written before the process was killed is not asked again, and the numbers are the same."""
     arguments = ["run", f"{place / 'graded.py'}:Grader", "-b", "pairs", "--data", place / "pairs.jsonl"]
@@ -191,6 +192,7 @@ def test_another_prompt_or_code_is_another_run(place: Path) -> None:
     assert not keys[0] & keys[1]
 
 
+@pytest.mark.slow
 def test_as_an_installed_package(place: Path) -> None:
     info = place / "site" / "graded-1.2.dist-info"
     info.mkdir(parents=True)

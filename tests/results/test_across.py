@@ -181,6 +181,7 @@ def test_wrong_use(runs: Path) -> None:
         rmeval.compare_across(comparisons[:1])
 
 
+@pytest.mark.slow
 def test_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "compare", str(runs), "--correction", "by", "--json")
     *each, across = json.loads(done.out)

@@ -72,6 +72,7 @@ def test_the_command(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_pictures_hold_the_numbers_and_are_the_same_each_time(runs: Path, tmp_path: Path) -> None:
     found, side = rmeval.analyze(runs / "Some"), rmeval.compare([runs])
     for folder in ("a", "b"):

@@ -75,6 +75,7 @@ def test_numbers_are_those_of_the_runs(runs: Path) -> None:
     assert set(found.letters(("style_gap", "all"))) == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_tables_show_simultaneous_intervals_unless_single_ones_are_chosen(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,23 +43,28 @@ def reachable_python() -> str:
     pytest.skip("there is no toolchain here for Python that other users than root can run")
 
 
-def test_a_user_without_privileges_needs_no_root(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.fixture
+def readable() -> Iterator[Path]:
+    """A folder that every user can read, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_user_without_privileges_needs_no_root(sandbox: Sandbox, readable: Path) -> None:
     if os.geteuid() != 0:
         return  # All other tests show it.
     python = reachable_python()
-    package = tmp_path / "rmeval"
+    package = readable / "rmeval"
     shutil.copytree(SOURCE / "sandbox", package / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__init__", "_version", "errors", "faces", "messages", "redaction"):
         shutil.copy(SOURCE / f"{name}.py", package)
-    for place in (tmp_path, *tmp_path.parents):
-        if place.owner() == "root" and place.is_relative_to(tmp_path.parents[1]):
-            place.chmod(0o755)
     done = subprocess.run(
         [python, "-B", "-c", VERIFIES],
         user=USER,
         group=USER,
         extra_groups=[],
-        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(readable), "PATH": "/usr/bin:/bin"},
         cwd="/",
         capture_output=True,
         text=True,
@@ -72,7 +79,10 @@ def test_a_user_without_privileges_needs_no_root(sandbox: Sandbox, tmp_path: Pat
 def test_nothing_is_left_when_rmeval_is_killed(sandbox: Sandbox, number: int) -> None:
     marker = f"rmeval-{os.urandom(8).hex()}"
     code = (
+        "import signal\n"
         "from rmeval.sandbox import Limits, Program, Sandbox\n"
+        # A shell starts background processes without it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"program = Program('python', {{'{marker}.py': 'import time; time.sleep(60)'}}, '{marker}.py')\n"
         "Sandbox(Limits(wall=60)).run(program)"
     )
