@@ -27,7 +27,7 @@ ADD = {
 @pytest.mark.parametrize("language", sorted(ADD))
 def test_samples_in_other_languages(tmp_path: Path, language: str) -> None:
     if language not in toolchains():
-        pytest.skip(f"there is no compiler or interpreter of {language}")
+        pytest.skip(f"there is no toolchain here for {language}")
     code, tests = ADD[language]
     suite = {"kind": "program", "language": language, "entry_point": "add", "code": tests}
     row = {"id": "add", "prompt": "Write a function add that adds two numbers.", "tests": suite}
