@@ -52,6 +52,9 @@ FACES = {
     "rmeval.models": """
         ModelOptions RewardModel load_model model_names
     """,
+    "rmeval.predict": """
+        Coefficient Correlation CorrelationDifference Correlations LeftOut Match Matches PolicyPoint correlate_scores
+    """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
@@ -68,6 +71,7 @@ FACES = {
     """,
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view audit_view cascade_view chosen_view comparison_view
+        correlations_view draw_correlations
         csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view html_text
         item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
         runs_views variance_view views_text wrong_view

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-import numpy as np
 
 from rmeval.benchmarks.base import TableBenchmark
 from rmeval.benchmarks.card import Card

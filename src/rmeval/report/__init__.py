@@ -36,11 +36,17 @@ if TYPE_CHECKING:
     from rmeval.report.figures.analysis import (
         draw_analysis,
     )
+    from rmeval.report.correlate import (
+        correlations_view,
+    )
     from rmeval.report.figures.cascade import (
         draw_cascade,
     )
     from rmeval.report.figures.comparison import (
         draw_comparison,
+    )
+    from rmeval.report.figures.correlate import (
+        draw_correlations,
     )
     from rmeval.report.figures.matrix import (
         draw_matrix,
@@ -116,7 +122,9 @@ else:
             ),
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.cascade": ("draw_cascade",),
+            "rmeval.report.correlate": ("correlations_view",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
+            "rmeval.report.figures.correlate": ("draw_correlations",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
             "rmeval.report.html": ("html_text",),
@@ -152,10 +160,12 @@ __all__ = [
     "cascade_view",
     "chosen_view",
     "comparison_view",
+    "correlations_view",
     "csv_text",
     "draw_analysis",
     "draw_cascade",
     "draw_comparison",
+    "draw_correlations",
     "draw_matrix",
     "draw_plan",
     "estimate_view",

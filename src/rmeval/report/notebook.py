@@ -9,6 +9,7 @@ from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
 from rmeval.report.cascade import cascade_view
+from rmeval.report.correlate import correlations_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
@@ -20,6 +21,7 @@ from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
+from rmeval.predict.policy_correlation import Correlations
 from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
 from rmeval.results.cascade import Cascade
@@ -83,6 +85,11 @@ def _(value: Audit) -> str:
 @html_of.register
 def _(value: Cascade) -> str:
     return html_text([_short(cascade_view(value))])
+
+
+@html_of.register
+def _(value: Correlations) -> str:
+    return html_text([_short(correlations_view(value))])
 
 
 @html_of.register
