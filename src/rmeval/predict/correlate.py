@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rmeval.errors import DataError
-from rmeval.messages import chosen_from, count_of, nearest, quoted, shortened
+from rmeval.messages import alike, chosen_from, count_of, nearest, quoted, shortened
 from rmeval.metrics.stats.few_models import LEAST_MODELS, correlation_interval, detectable_correlation
 from rmeval.metrics.stats.few_models import difference_interval as interval_of_difference
 from rmeval.metrics.stats.permutation import METHODS, Pairs, exchange_test, permutation_test
@@ -36,6 +36,7 @@ __all__ = ["FEW", "correlate_scores"]
 FEW = 6
 """Most correlations for which everything is computed; for more, only the chosen coefficient is tested."""
 _MOST_DIFFERENCES = 15
+_MOST_NAMED = 4
 _RELATIVE = ("difference", "ratio")
 _STANDARDIZE = ("both", "scores")
 
@@ -169,11 +170,16 @@ class _Correlating:
         results = np.array([values[places] for values in columns]).reshape(len(one.pairs), len(rows))
         known = ~(np.isnan(scores) | np.isnan(results)).any(axis=0)
         pairs = Pairs(scores[:, known], results[:, known], self._standardize == "both" or len(one.pairs) == 1)
+        if not matched:
+            raise DataError(
+                f"no model is in both {table.source} and {self._policies.source}, where models have names such as "
+                f"{shortened(table.models[0])} and {shortened(self._policies.models[0])}: give `match`"
+            )
         if known.sum() < 3:
             raise DataError(
                 f"{one.name} and {', '.join(one.policies)} are both known of {count_of(int(known.sum()), 'model')} (of "
-                f"{len(matched)} in {table.source} and {self._policies.source}), and a correlation needs three: check "
-                "the names, or give `match`"
+                f"{len(matched)} that are in {table.source} and in {self._policies.source}), and a correlation needs "
+                "three: add models, or check the names and give `match`"
             )
         for (score, policy), x, y in zip(one.pairs, pairs.scores, pairs.results, strict=True):
             for name, values in ((score.full_name, x), (policy.name, y)):
@@ -212,6 +218,7 @@ class _Correlating:
             one.name,
             tuple(score.full_name for score, _ in one.pairs),
             one.policies,
+            self._base_name if one.relative else "",
             models,
             missing,
             (first, *others),
@@ -281,8 +288,13 @@ def _row_of(base: str, policies: ScoreTable) -> int:
     Raises:
         DataError: If there is none.
     """
-    if base in policies.models:
-        return policies.models.index(base)
+    same = [row for row, name in enumerate(policies.models) if name == base] or [
+        row for row, name in enumerate(policies.models) if alike(name, base)
+    ]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise DataError(f"`base`: {policies.source} has {len(same)} rows {quoted(base)}: keep one")
     meant = nearest(base, policies.models)
     hint = f"did you mean {shortened(meant)}?" if meant else "give the name of one of its rows"
     raise DataError(f"`base`: {policies.source} has no row {quoted(base)}: {hint}")
@@ -306,7 +318,7 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
             yield _power_note(one)
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
-        yield f"correlations of fewer than {LEAST_MODELS} models have no interval, because none holds in 95 of 100 cases"
+        yield f"correlations of fewer than {LEAST_MODELS} models have no interval: none holds in 95 of 100 cases"
     for one in found if len(found) <= FEW else ():
         yield from _influence_notes(one)
         if one.missing:
@@ -320,20 +332,22 @@ def _power_note(one: Correlation) -> str:
     least += points if pairs > 1 else ""
     if one.least_p >= LEVEL:
         return f"{least}: no correlation can be significant"
-    alike, independent = one.detectable
+    repeated, independent = (f"{value:.2f}" if value < 0.99 else f"{value:.3f}" for value in one.detectable)
     if pairs == 1:
-        return f"{least}, and a correlation must be above {alike:.2f} to be found with a power of 80%"
+        return f"{least}, and a correlation must be above {repeated} to be found with a power of 80%"
     return (
-        f"{least}, and a correlation must be above {independent:.2f} (if the pairs are independent) to {alike:.2f} (if "
-        "they repeat each other) to be found with a power of 80%"
+        f"{least}, and a correlation must be above {independent} (if the pairs are independent) to {repeated} (if they "
+        "repeat each other) to be found with a power of 80%"
     )
 
 
 def _influence_notes(one: Correlation) -> Iterator[str]:
     chosen = one.chosen
-    significant = chosen.p < LEVEL
     for left in one.left_out:
         if left.value * chosen.value < 0:
             yield f"{one.name}: without {left.model}, the sign changes ({left.value:.2f} instead of {chosen.value:.2f})"
-        elif significant and left.p >= LEVEL:
-            yield f"{one.name}: without {left.model}, it is not significant (p {left.p:.2g} instead of {chosen.p:.2g})"
+    lost = [left for left in one.left_out if chosen.p < LEVEL <= left.p]
+    if lost:
+        names = ", ".join(left.model for left in lost[:_MOST_NAMED])
+        names += f" and {len(lost) - _MOST_NAMED} others" if len(lost) > _MOST_NAMED else ""
+        yield f"{one.name}: without one of {names}, it is not significant (p up to {max(left.p for left in lost):.2g})"

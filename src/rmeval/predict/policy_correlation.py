@@ -86,6 +86,7 @@ class Correlation:
         name: Its name.
         scores: The columns of scores, one for each pair.
         policies: The columns of results, one for each pair.
+        base: The policy to which the results are relative; empty if they are not.
         models: The policies.
         missing: Policies that lack a number, and are left out.
         coefficients: The chosen coefficient first.
@@ -102,6 +103,7 @@ class Correlation:
     name: str
     scores: tuple[str, ...]
     policies: tuple[str, ...]
+    base: str
     models: tuple[str, ...]
     missing: tuple[str, ...]
     coefficients: tuple[Coefficient, ...]
@@ -157,7 +159,7 @@ class Correlations:
     Attributes:
         against: The table of policies.
         method: The chosen coefficient.
-        base: The policy to which results are relative; empty if they are not.
+        base: The policy to which results are relative, except those that are relative changes already; empty if none.
         relative: `difference` or `ratio`, if there is a base.
         standardize: What is standardised within each pair of several: `both`, or `scores` only.
         correlations: The correlations.

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rmeval.report.comparison import (
         comparison_view,
     )
+    from rmeval.report.correlate import (
+        correlations_view,
+    )
     from rmeval.report.csv_ import (
         csv_text,
     )
@@ -35,9 +38,6 @@ if TYPE_CHECKING:
     )
     from rmeval.report.figures.analysis import (
         draw_analysis,
-    )
-    from rmeval.report.correlate import (
-        correlations_view,
     )
     from rmeval.report.figures.cascade import (
         draw_cascade,

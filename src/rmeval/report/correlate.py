@@ -61,7 +61,8 @@ def _about(found: Correlations) -> Iterator[str]:
     yield f"p: two-sided, by {stated or 'permutations'} of the models"
     if found.base:
         way = "minus" if found.relative == "difference" else "as a relative change from"
-        yield f"results: {way} those of {clean(found.base)}"
+        others = ", ".join(", ".join(one.policies) for one in found.correlations if not one.base)
+        yield f"results: {way} those of {clean(found.base)}{f', but not {clean(others)}' if others else ''}"
     if any(len(one.scores) > 1 for one in found.correlations):
         what = "scores and results are" if found.standardize == "both" else "scores are"
         yield f"several pairs: {what} standardised within each pair, and the points of all pairs form one correlation"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmeval.messages import count_of
+from rmeval.predict.policy_correlation import Correlations
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
 from rmeval.report.cascade import cascade_view
-from rmeval.report.correlate import correlations_view
 from rmeval.report.comparison import comparison_view
+from rmeval.report.correlate import correlations_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.item_analysis import item_analysis_view
@@ -21,7 +22,6 @@ from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
-from rmeval.predict.policy_correlation import Correlations
 from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
 from rmeval.results.cascade import Cascade

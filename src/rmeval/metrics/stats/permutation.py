@@ -15,7 +15,6 @@ from functools import cache
 
 import numpy as np
 
-from rmeval.data.tables import Mask
 from rmeval.metrics.stats.correlation import kendall, pearson, ranks, spearman
 from rmeval.types import FloatArray, IntArray
 
@@ -26,6 +25,7 @@ __all__ = [
     "SEED",
     "Pairs",
     "PermutationTest",
+    "all_permutations",
     "exchange_test",
     "permutation_test",
     "standardized",
@@ -111,7 +111,7 @@ class Pairs:
             )
             scores, results = standardized(scores), standardized(results) if self.both else results
             flat = [values.reshape(len(values), -1) for values in (scores, results)]
-            known: Mask = ~np.isnan(np.concatenate(flat, axis=1)).any(axis=1)
+            known = np.asarray(~np.isnan(np.concatenate(flat, axis=1)).any(axis=1))
             own = METHODS[method](*(np.where(known[:, None], values, 0.0) for values in flat))
             found[start : start + block] = np.where(known, own, np.nan)
         return found

@@ -68,7 +68,7 @@ def _panel(axes: Axes, one: Correlation, found: Correlations, ink: Ink) -> None:
     ends = np.array([x.min(), x.max()])
     axes.plot(ends, slope * ends + start, color=ink.faint, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     axes.margins(0.12)
-    relative = f", relative to {label(found.base, 20)}" if found.base else ""
+    relative = f", relative to {label(one.base, 20)}" if one.base else ""
     axes.set_xlabel(label(one.scores[0]) if pairs == 1 else "score, standardised in each pair")
     axes.set_ylabel(f"{label(one.policies[0]) if pairs == 1 else 'result'}{relative}")
     ci = "" if one.chosen.ci is None else f" ({one.chosen.ci[0]:.2f} to {one.chosen.ci[1]:.2f})"
