@@ -7,12 +7,27 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.predict.best_of_n import (
+        best_of_n_curves,
+    )
+    from rmeval.predict.candidate_set import (
+        CandidateSet,
+    )
     from rmeval.predict.correlate import (
         correlate_scores,
+    )
+    from rmeval.predict.curves import (
+        BestOfNCurves,
+        CurvePoint,
+        Overoptimisation,
+        Picker,
     )
     from rmeval.predict.model_names import (
         Match,
         Matches,
+    )
+    from rmeval.predict.picks import (
+        write_picks,
     )
     from rmeval.predict.policy_correlation import (
         Coefficient,
@@ -22,15 +37,28 @@ if TYPE_CHECKING:
         LeftOut,
         PolicyPoint,
     )
+    from rmeval.predict.scored_candidates import (
+        ScoredCandidates,
+        candidates_of_runs,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.predict.best_of_n": ("best_of_n_curves",),
+            "rmeval.predict.candidate_set": ("CandidateSet",),
             "rmeval.predict.correlate": ("correlate_scores",),
+            "rmeval.predict.curves": (
+                "BestOfNCurves",
+                "CurvePoint",
+                "Overoptimisation",
+                "Picker",
+            ),
             "rmeval.predict.model_names": (
                 "Match",
                 "Matches",
             ),
+            "rmeval.predict.picks": ("write_picks",),
             "rmeval.predict.policy_correlation": (
                 "Coefficient",
                 "Correlation",
@@ -39,17 +67,30 @@ else:
                 "LeftOut",
                 "PolicyPoint",
             ),
+            "rmeval.predict.scored_candidates": (
+                "ScoredCandidates",
+                "candidates_of_runs",
+            ),
         },
     )
 
 __all__ = [
+    "BestOfNCurves",
+    "CandidateSet",
     "Coefficient",
     "Correlation",
     "CorrelationDifference",
     "Correlations",
+    "CurvePoint",
     "LeftOut",
     "Match",
     "Matches",
+    "Overoptimisation",
+    "Picker",
     "PolicyPoint",
+    "ScoredCandidates",
+    "best_of_n_curves",
+    "candidates_of_runs",
     "correlate_scores",
+    "write_picks",
 ]
