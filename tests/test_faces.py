@@ -17,11 +17,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis Audit Correlations BestOfNCurves Cascade ChosenItems Comparison DataError DryRun Estimate Evidence
+        AcrossBenchmarks Analysis Audit BestOfNCurves Cascade ChosenItems Comparison DataError DryRun Estimate Evidence
         Exported Item ItemAnalysis Jury Lead Leads Message ModelComparison ModelError Observation Parity Plan Record
         Request Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples __version__ analyze
-        analyze_items audit bon cascade choose_items compare compare_across correlate decide dry_run estimate evaluate export jury
+        analyze_items audit bon cascade choose_items compare compare_across decide dry_run estimate evaluate export jury
         load_benchmark load_model open_run parity plan score variance wrong_examples
+        Correlations correlate
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
