@@ -118,7 +118,14 @@ def _states(layout: Layout, rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 
 def _fields(prompt: Prompt, texts: list[str], candidates: list[Candidate], name: str) -> dict[str, Any]:
-    """Return a prompt in the columns of rmeval's candidates."""
+    """Return a prompt in the columns of rmeval's candidates.
+
+    Responses without texts are in the order of their numbers or writers, so that files of the same ones have equal
+    items.
+    """
+    if all(own.text is None and own.key is not None for own in candidates):
+        order = sorted(range(len(texts)), key=texts.__getitem__)
+        texts, candidates = [texts[k] for k in order], [candidates[k] for k in order]
     return {
         "id": name,
         "prompt": [message.to_dict() for message in prompt.text] or f"(prompt of {name}, not in the file)",
