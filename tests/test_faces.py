@@ -52,6 +52,9 @@ FACES = {
     "rmeval.models": """
         ModelOptions RewardModel load_model model_names
     """,
+    "rmeval.predict": """
+        MethodDifference MethodNumber Trainings TrainingsComparison compare_trainings
+    """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
@@ -68,9 +71,9 @@ FACES = {
     """,
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view audit_view cascade_view chosen_view comparison_view
-        csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view html_text
+        csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan draw_trainings estimate_view html_text
         item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
-        runs_views variance_view views_text wrong_view
+        runs_views trainings_view variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint
