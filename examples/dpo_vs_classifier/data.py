@@ -13,7 +13,7 @@ from rmeval.benchmarks.synthetic import generate
 from rmeval.benchmarks.synthetic.language import load_language
 from rmeval.types import Item
 
-__all__ = ["DOMAINS", "annotated", "domain_of", "file_pairs", "held_out", "right_texts", "training_pairs"]
+__all__ = ["DOMAINS", "annotated", "domain_of", "file_pairs", "held_out", "in_order", "right_texts", "training_pairs"]
 
 DOMAINS = ("math", "code", "safety")
 """Domains of the study. Questions about a passage (chat) are beyond models of this size; see docs/synthetic.md."""
@@ -21,6 +21,9 @@ FIRST_CHUNK = 1000
 """Chunks of the generator from here on are for preferences, those before for the base."""
 HELD_OUT_SEED = 1
 """The generator's seed of the held-out preferences; the benchmark has seed 0."""
+
+TOGETHER = 8
+"""Number of batches whose rows are sorted by length together, so that they have little padding."""
 
 Row = dict[str, Any]
 
@@ -98,6 +101,27 @@ def file_pairs(path: str, held: int) -> tuple[list[Row], list[Row]]:
     for place in np.random.default_rng(0).permutation(len(groups)):
         (kept if len(kept) < held else training).extend(groups[place])
     return training, kept
+
+
+def in_order(rows: Sequence[Row], steps: int, batch: int, seed: int) -> list[Row]:
+    """Return the rows of all steps in the order of training: batches of similar length, in random order.
+
+    Rows that are fewer than the steps need are used again, each time in a new order.
+    """
+    dice = np.random.default_rng(seed)
+    epochs = -(-steps * batch // len(rows))
+    drawn = [rows[place] for _ in range(epochs) for place in dice.permutation(len(rows))][: steps * batch]
+    batches: list[list[Row]] = []
+    for start in range(0, len(drawn), TOGETHER * batch):
+        some = sorted(drawn[start : start + TOGETHER * batch], key=_length)
+        batches += [some[place : place + batch] for place in range(0, len(some), batch)]
+    return [row for place in dice.permutation(len(batches)) for row in batches[place]]
+
+
+def _length(row: Row) -> int:
+    """Return the characters of the longer conversation."""
+    sizes = {part: sum(len(one["content"]) for one in row[part]) for part in ("prompt", "chosen", "rejected")}
+    return sizes["prompt"] + max(sizes["chosen"], sizes["rejected"])
 
 
 def _message(role: str, content: str) -> dict[str, str]:

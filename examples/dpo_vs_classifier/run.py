@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from examples.dpo_vs_classifier.data import DOMAINS, Row, file_pairs, held_out, training_pairs
+from examples.dpo_vs_classifier.data import DOMAINS, Row, file_pairs, held_out, in_order, training_pairs
 from examples.dpo_vs_classifier.tables import write_report
 
 BENCHMARK, PAIRS = "rm-bench-synthetic", "pairs"
@@ -30,15 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the study."""
     study = Study(parser().parse_args(arguments))
     base = study.base()
-    training, held = study.preferences(0)
+    _, held = study.preferences(0, base)
     study.write_pairs(held)
     study.evaluate(BASE, base)
     for seed in range(study.options.seeds):
-        if seed:
-            training, _ = study.preferences(seed)
+        rows = in_order(study.preferences(seed, base)[0], study.options.steps, study.options.batch, seed)
         for kind in (CLASSIFIER, POLICY):
             name = f"{kind}-{seed}"
-            study.train(kind, name, base, training, seed)
+            study.train(kind, name, base, rows, seed)
             study.evaluate(name, str(study.folder / name), base)
     study.record("machine", machine)
     write_report(study.folder, study.benchmark, study.options.seeds)
@@ -115,12 +114,17 @@ class Study:
         self.record(BASE, lambda: pretrain(folder, size, steps, self.domains, self.bfloat16))
         return str(folder)
 
-    def preferences(self, seed: int) -> tuple[list[Row], list[Row]]:
+    def preferences(self, seed: int, base: str) -> tuple[list[Row], list[Row]]:
         """Return the preferences for the training of a seed, and those that are held out."""
-        if self.options.data:
-            return file_pairs(self.options.data, self.options.held_out)
-        count = self.options.steps * self.options.batch
-        return training_pairs(count, seed, self.domains), held_out(self.options.held_out, self.domains)
+        own = self.options
+        if not own.data:
+            return training_pairs(own.steps * own.batch, seed, self.domains), held_out(own.held_out, self.domains)
+        from examples.dpo_vs_classifier.train import fitting
+
+        training, held = (fitting(rows, base, own.max_length) for rows in file_pairs(own.data, own.held_out))
+        if not training or not held:
+            raise SystemExit(f"no pairs of {own.data} have at most {own.max_length} tokens: raise --max-length")
+        return training, held
 
     def write_pairs(self, rows: Sequence[Row]) -> None:
         """Write the held-out pairs for rmeval."""

@@ -14,7 +14,7 @@ from examples.dpo_vs_classifier.data import Row
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer
 
-__all__ = ["Training", "train_classifier", "train_policy"]
+__all__ = ["Training", "fitting", "train_classifier", "train_policy"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Training:
             "warmup_steps": max(1, self.steps // 20),
             "max_length": self.max_length,
             "seed": seed,
+            # Rows are in a random order already, with batches of similar length.
+            "train_sampling_strategy": "sequential",
             "use_cpu": self.device == "cpu",
             "bf16": self.bfloat16,
             "gradient_checkpointing": self.checkpointing,
@@ -84,6 +86,19 @@ class Training:
     def dtype(self) -> torch.dtype:
         """Format of the weights: those that are not trained can be stored in bfloat16."""
         return torch.bfloat16 if self.lora and self.bfloat16 else torch.float32
+
+
+def fitting(rows: Sequence[Row], base: str, max_length: int) -> list[Row]:
+    """Return the rows whose conversations have at most `max_length` tokens.
+
+    TRL's RewardTrainer leaves longer ones out and its DPOTrainer cuts them, so the methods would differ in their data.
+    """
+    tokenizer = _tokenizer(base)
+
+    def length(row: Row, part: str) -> int:
+        return len(tokenizer.apply_chat_template([*row["prompt"], *row[part]])["input_ids"])
+
+    return [row for row in rows if max(length(row, "chosen"), length(row, "rejected")) <= max_length]
 
 
 def train_classifier(base: str, rows: Sequence[Row], folder: Path, seed: int, training: Training) -> dict[str, Any]:
