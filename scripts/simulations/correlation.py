@@ -176,7 +176,11 @@ def tests(replications: int, method: str) -> Iterator[list[str]]:
             one = draw(models, 3, 0.0, "normal", random)
             x, y = (values.ravel() for values in one.points)
             points = permutation_test(method, Pairs(x[None], y[None]))
-            found += [permutation_test(method, one).p < LEVEL, points.p < LEVEL, float(stats.pearsonr(x, y).pvalue) < LEVEL]
+            found += [
+                permutation_test(method, one).p < LEVEL,
+                points.p < LEVEL,
+                float(stats.pearsonr(x, y).pvalue) < LEVEL,
+            ]
         yield [str(models), *(_share(one / replications, replications) for one in found)]
 
 

@@ -41,6 +41,13 @@ if TYPE_CHECKING:
         ScoredCandidates,
         candidates_of_runs,
     )
+    from rmeval.predict.trainings import (
+        MethodDifference,
+        MethodNumber,
+        Trainings,
+        TrainingsComparison,
+        compare_trainings,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -71,6 +78,13 @@ else:
                 "ScoredCandidates",
                 "candidates_of_runs",
             ),
+            "rmeval.predict.trainings": (
+                "MethodDifference",
+                "MethodNumber",
+                "Trainings",
+                "TrainingsComparison",
+                "compare_trainings",
+            ),
         },
     )
 
@@ -85,12 +99,17 @@ __all__ = [
     "LeftOut",
     "Match",
     "Matches",
+    "MethodDifference",
+    "MethodNumber",
     "Overoptimisation",
     "Picker",
     "PolicyPoint",
     "ScoredCandidates",
+    "Trainings",
+    "TrainingsComparison",
     "best_of_n_curves",
     "candidates_of_runs",
+    "compare_trainings",
     "correlate_scores",
     "write_picks",
 ]
