@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,22 @@ def test_a_score_of_two_formulas_is_stated(tmp_path: Path) -> None:
     notes = list(average_notes(table_of(tmp_path / "a.csv", header + rows)))
     assert len(notes) == 1
     assert "Score mixes two formulas: 1 of 2 rows include Prior Sets" in notes[0]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_style_control_scores_of_policies(tmp_path: Path, form: str) -> None:
+    rows = [
+        {"benchmark": "b", "table": "policies", "model": "x", "style_control_score": -0.2}
+        | {"style_control_score low": -0.3, "style_control_score high": -0.1},
+        {"benchmark": "b", "table": "style", "feature": "length", "weight": 0.5},
+    ]
+    path = tmp_path / f"policies.{form}"
+    if form == "json":
+        path.write_text(json.dumps([{"benchmark": "b", "model": None, "rows": rows}]))
+    else:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        lines = [",".join(str(row.get(name, "")) for name in names) for row in rows]
+        path.write_text("\n".join([",".join(names), *lines]))
+    (found,) = read_score_tables([path], "against")
+    assert (found.models, found.columns) == (("x",), ("style_control_score",))
+    assert found.values.tolist() == [[-0.2]]

@@ -184,10 +184,17 @@ def _rules(benchmark: str, runs: Mapping[str, Result]) -> Iterator[str]:
 
 def _read_file(path: Path) -> list[ScoreTable]:
     rows = list(_rows(path))
+    if policies := [(row, where) for row, where in rows if row.get("table") == "policies"]:
+        # Of `rmeval style-control`; its other tables are not of policies.
+        return [_table(path, [(_without(row, "table", "benchmark"), where) for row, where in policies])]
     written = [row for row, _ in rows if "table" in row and "benchmark" in row]
     if len(written) == len(rows):
         return [_written(path, rows)]
     return [_table(path, rows)]
+
+
+def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: cell for name, cell in row.items() if name not in names}
 
 
 def _rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
@@ -252,7 +259,9 @@ def _put(cells: dict[tuple[str, str], float], key: tuple[str, str], cell: Any, w
 
 
 def _table(path: Path, rows: Sequence[tuple[dict[str, Any], str]]) -> ScoreTable:
-    names = list(dict.fromkeys(name for row, _ in rows for name in row))
+    every = dict.fromkeys(name for row, _ in rows for name in row)
+    # The ends of intervals are no results.
+    names = [name for name in every if not _is_end(name, every)]
     by = _model_column(path, names)
     kept = [(row, where) for row, where in rows if str(row.get(by) or "").strip()]
     models = tuple(str(row[by]).strip() for row, _ in kept)
@@ -275,6 +284,11 @@ def _table(path: Path, rows: Sequence[tuple[dict[str, Any], str]]) -> ScoreTable
     notes += [f"{path}: column {name} has cells of words, such as {cell}" for name, cell in mixed.items()]
     notes += _units(path, columns)
     return ScoreTable(stem_of(path), str(path), models, tuple(columns), values, mixed, tuple(notes))
+
+
+def _is_end(name: str, names: Mapping[str, None]) -> bool:
+    """Return whether a column has the ends of the intervals of another one, as rmeval writes them."""
+    return any(name.endswith(end) and name.removesuffix(end) in names for end in (" low", " high"))
 
 
 def _model_column(path: Path, names: Sequence[str]) -> str:
