@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rmeval.report.audit import (
         audit_view,
     )
+    from rmeval.report.candidates import (
+        candidates_view,
+    )
     from rmeval.report.cascade import (
         cascade_view,
     )
@@ -102,6 +105,7 @@ else:
             "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.audit": ("audit_view",),
+            "rmeval.report.candidates": ("candidates_view",),
             "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
@@ -149,6 +153,7 @@ __all__ = [
     "across_view",
     "analysis_view",
     "audit_view",
+    "candidates_view",
     "cascade_view",
     "chosen_view",
     "comparison_view",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rmeval.candidates.summary import CandidateSummary
 from rmeval.messages import count_of
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
+from rmeval.report.candidates import candidates_view
 from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
@@ -83,6 +85,11 @@ def _(value: Audit) -> str:
 @html_of.register
 def _(value: Cascade) -> str:
     return html_text([_short(cascade_view(value))])
+
+
+@html_of.register
+def _(value: CandidateSummary) -> str:
+    return html_text([_short(candidates_view(value))])
 
 
 @html_of.register

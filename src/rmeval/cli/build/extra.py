@@ -11,8 +11,11 @@ __all__ = ["need_build"]
 _PACKAGES = ("pydantic", "datasketch", "py3langid")
 
 
-def need_build() -> None:
+def need_build(what: str = "the builder") -> None:
     """Refuse an installation without the extra, before anything is read.
+
+    Args:
+        what: What needs it.
 
     Raises:
         RmevalError: If a package is missing.
@@ -23,4 +26,4 @@ def need_build() -> None:
         except ImportError:
             found = None
         if found is None:
-            raise need_extra(ModuleNotFoundError(name=name), "the builder", "build")
+            raise need_extra(ModuleNotFoundError(name=name), what, "build")

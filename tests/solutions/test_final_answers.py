@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rmeval.build.problems.keys import boxed
-from rmeval.build.recipes.algebra import Algebra
-from rmeval.build.recipes.final_answers import compared, final_answers, needs_algebra, normalised
+from rmeval.solutions.algebra import Algebra
+from rmeval.solutions.final_answers import compared, final_answers, needs_algebra, normalised
+from rmeval.solutions.keys import boxed
 from tests.build.known import rows
 
 
@@ -109,7 +109,7 @@ ALGEBRA = [
 
 
 def test_a_comparison_ends_although_the_build_was_killed() -> None:
-    command = [sys.executable, "-m", "rmeval.build.recipes.algebra_process", "1"]
+    command = [sys.executable, "-m", "rmeval.solutions.algebra_process", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.write(b'["1", "9^{9^{9^{9}}}"]\n')
