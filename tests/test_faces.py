@@ -70,10 +70,10 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View across_view analysis_view audit_view candidates_view cascade_view chosen_view comparison_view
-        csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view html_text
-        item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
-        runs_views variance_view views_text wrong_view
+        Number Passage Row Table View across_view analysis_view audit_view candidates_view cascade_view chosen_view
+        comparison_view csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view
+        html_text item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view
+        run_view runs_views variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

@@ -86,9 +86,7 @@ class WriterOptions:
         if self.prompt is not None:
             found = read_prompt(self.prompt.stem, self.prompt)
             if not _HAS_PROBLEM.search(found.text):
-                raise DataError(
-                    f"the prompt {self.prompt} has no {{{{ problem }}}}: write it where the problem belongs"
-                )
+                raise DataError(f"the prompt {self.prompt} has no {{{{ problem }}}}: add it")
             return found
         return packaged_prompts()[_PROMPTS[by]] if by in _PROMPTS else _PLAIN
 

@@ -51,7 +51,7 @@ def _sampling(text: str, *names: str, minimum: float | None = None, maximum: flo
 
 _SAMPLES: dict[str, tuple[Any, Any]] = {
     "n": (
-        Annotated[int, _sampling("Number of candidates of each problem; may be raised later.", "-n", "--n", minimum=1)],
+        Annotated[int, _sampling("Number of candidates of each problem; can be raised.", "-n", "--n", minimum=1)],
         16,
     ),
     "temperature": (Annotated[float, _sampling("Temperature.", minimum=0)], 0.7),
@@ -80,8 +80,74 @@ def _takes_sampling(function: Any) -> Any:
     return o.takes(function, "samples", _SAMPLES, dict)
 
 
+def _quality(text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=_QUALITY)
+
+
+_VERIFYING: dict[str, tuple[Any, Any]] = {
+    "verify": (
+        Annotated[
+            Verify,
+            _quality("What decides on quality: key (math-verify), tests (sandbox), none, or auto: what a problem has."),
+        ],
+        Verify.auto,
+    ),
+    "no_sandbox": (
+        Annotated[bool, _quality("Run code with your permissions if bubblewrap does not work here.", "--no-sandbox")],
+        False,
+    ),
+    "overwrite": (o.Overwrite, False),
+    "break_lock": (o.BreakLock, False),
+}
+"""How candidates are verified and stored, whether they are written here or were before."""
+
+
+def _takes_verifying(function: Any) -> Any:
+    return o.takes(function, "verifying", _VERIFYING, _verifying)
+
+
+def _verifying(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "verify": given["verify"].value,
+        "require_sandbox": not given["no_sandbox"],
+        "overwrite": given["overwrite"],
+        "break_lock": given["break_lock"],
+    }
+
+
+_READING: dict[str, tuple[Any, Any]] = {
+    "layout": (Annotated[Layout, typer.Option(help="Layout of the problems.", rich_help_panel=o.DATA)], Layout.auto),
+    "columns": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The file's names of columns, such as prompt=question,answer=key.", rich_help_panel=o.DATA
+            ),
+        ],
+        None,
+    ),
+    "limit": (
+        Annotated[
+            int | None, typer.Option(help="Number of problems to take from the start.", min=1, rich_help_panel=o.DATA)
+        ],
+        None,
+    ),
+}
+
+
+def _takes_reading(function: Any) -> Any:
+    return o.takes(function, "reading", _READING, _reading)
+
+
+def _reading(given: dict[str, Any]) -> dict[str, Any]:
+    columns = pairs_of(given["columns"], "--columns") or {}
+    return {"layout": given["layout"].value, "columns": columns, "limit": given["limit"]}
+
+
 @o.takes_some_model_options(*_MODEL)
 @_takes_sampling
+@_takes_reading
+@_takes_verifying
 def candidates_command(
     problems: Annotated[
         Path,
@@ -92,6 +158,8 @@ def candidates_command(
         ),
     ],
     samples: dict[str, Any],
+    reading: dict[str, Any],
+    verifying: dict[str, Any],
     options: dict[str, Any],
     out: Annotated[Path, typer.Option("-o", "--out", help="File of candidates: .jsonl, .json or .parquet.")],
     writer: Annotated[
@@ -101,35 +169,10 @@ def candidates_command(
             "responses in the file are verified."
         ),
     ] = None,
-    verify: Annotated[
-        Verify,
-        typer.Option(
-            help="What decides on quality: key (math-verify), tests (sandbox), none, or auto: what a problem has.",
-            rich_help_panel=_QUALITY,
-        ),
-    ] = Verify.auto,
-    no_sandbox: Annotated[
-        bool,
-        typer.Option(
-            "--no-sandbox",
-            help="Run code with your permissions if bubblewrap does not work here.",
-            rich_help_panel=_QUALITY,
-        ),
-    ] = False,
-    layout: Annotated[Layout, typer.Option(help="Layout of the problems.", rich_help_panel=o.DATA)] = Layout.auto,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="The file's names of columns, such as prompt=question,answer=key.", rich_help_panel=o.DATA),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Number of problems to take from the start.", min=1, rich_help_panel=o.DATA)
-    ] = None,
     accept_failures: Annotated[
         bool, typer.Option("--accept-failures", help="Leave out candidates whose calls failed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count calls, tokens and cost; send nothing.")] = False,
-    overwrite: o.Overwrite = False,
-    break_lock: o.BreakLock = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
 ) -> None:
     """Write N candidates for each problem with a language model, and verify them by key or tests.
@@ -141,36 +184,34 @@ def candidates_command(
     rmeval candidates candidates-without-gold.jsonl -o candidates.jsonl
     """
     from rmeval.cli.build.extra import need_build
-    from rmeval.cli.build.progress import build_progress
     from rmeval.cli.logs import show_warnings
 
     show_warnings()
     need_build("the command candidates")
     from rmeval.candidates import WriterOptions
+    from rmeval.cli.build.progress import build_progress
 
+    own = None
     if writer is None:
         _refuse_without_writer(dry_run, samples, options)
-        own = None
     else:
-        read: dict[str, Any] = {"layout": layout.value, "columns": pairs_of(columns, "--columns") or {}, "limit": limit}
-        own = WriterOptions(writer, **samples, **read, model=options, accept_failures=accept_failures)
+        own = WriterOptions(writer, **samples, **reading, model=options, accept_failures=accept_failures)
     if dry_run and own is not None:
-        _count(problems, out, own, verify.value, as_json)
+        _count(problems, out, own, verifying["verify"], as_json)
         return
-    keywords = {"verify": verify.value, "require_sandbox": not no_sandbox, "overwrite": overwrite}
     with build_progress(out.name) as progress:
-        found = _made(problems, out, own, progress, break_lock=break_lock, **keywords)
+        found = _made(problems, out, own, progress, verifying)
     _show(found, as_json)
 
 
 def _made(
-    problems: Path, out: Path, own: WriterOptions | None, progress: Progress, **keywords: Any
+    problems: Path, out: Path, own: WriterOptions | None, progress: Progress, verifying: dict[str, Any]
 ) -> CandidateSummary:
     from rmeval.candidates import verify_candidates, write_candidates
 
     if own is None:
-        return verify_candidates(problems, out, progress=progress, **keywords)
-    return write_candidates(problems, out, own, progress=progress, **keywords)
+        return verify_candidates(problems, out, progress=progress, **verifying)
+    return write_candidates(problems, out, own, progress=progress, **verifying)
 
 
 def _show(found: CandidateSummary, as_json: bool) -> None:

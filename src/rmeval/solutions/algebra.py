@@ -10,12 +10,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
-from importlib.util import find_spec
 from queue import SimpleQueue
 from types import TracebackType
 
 from rmeval.data.digests import digest
 from rmeval.errors import RmevalError, reason_of
+from rmeval.extras import is_installed
 from rmeval.solutions.final_answers import compared, needs_algebra, normalised
 from rmeval.solutions.once import Once, Result
 
@@ -39,7 +39,7 @@ class Algebra:
     """
 
     def __init__(self, seconds: float = _SECONDS) -> None:
-        if find_spec("math_verify") is None:
+        if not is_installed("math_verify"):
             raise RmevalError(
                 "comparing mathematical answers needs the package math-verify: pip install 'rmeval[build]'"
             )

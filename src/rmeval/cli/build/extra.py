@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from rmeval.extras import need_extra
+from rmeval.extras import is_installed, need_extra
 
 __all__ = ["need_build"]
 
@@ -21,9 +19,5 @@ def need_build(what: str = "the builder") -> None:
         RmevalError: If a package is missing.
     """
     for name in _PACKAGES:
-        try:
-            found = find_spec(name)
-        except ImportError:
-            found = None
-        if found is None:
+        if not is_installed(name):
             raise need_extra(ModuleNotFoundError(name=name), what, "build")
