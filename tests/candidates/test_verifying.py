@@ -20,6 +20,7 @@ MATHS = [
     ("\\boxed{\\sqrt{3}}", "wrong", "\\sqrt{3}"),
     ("\\boxed{3^{1/2}}", "wrong", "\\sqrt{3}"),
     ("<think>\\boxed{7}</think> I do not know.", "no_answer", None),
+    ("<think>Is it \\boxed{\\frac{1}{\\sqrt{2}}}?", "no_answer", None),
     ("\\boxed{0.7071}", "unclear", "0.7071"),
     ("", "no_answer", None),
 ]
@@ -56,7 +57,7 @@ def test_each_candidate_has_its_outcome(tmp_path: Path) -> None:
     assert (found.n_problems, found.n_unverified, found.writer) == (3, 4, "somebody")
     one = found.passes[0]
     assert (one.k, one.n_problems) == (1, 2)
-    assert one.value == pytest.approx((2 / 8 + 1 / 6) / 2)
+    assert one.value == pytest.approx((2 / 9 + 1 / 6) / 2)
 
 
 @pytest.mark.parametrize(

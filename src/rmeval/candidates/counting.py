@@ -18,6 +18,9 @@ from rmeval.types import FloatArray, IntArray
 
 __all__ = ["Written", "summary_of"]
 
+_MOST = 0.9
+"""Share of problems that must have k candidates of known quality for pass@k."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -90,12 +93,16 @@ def _passes(written: Sequence[Written], n: int) -> list[PassAt]:
     names = [one.task.cluster or one.task.problem.id for one in written]
     cluster = np.unique(names, return_inverse=True)[1]
     subset = np.array([one.task.subset or "" for one in written])
-    found = [_pass("all", k, pass_at(right, known, k), cluster) for k in _steps(n)]
+    # The same problems for each k, so that a difference between two k is not one between problems.
+    steps = [k for k in _steps(n) if (known >= k).mean() >= _MOST] or [1]
+    kept = known >= steps[-1]
+    right, known = right * kept, known * kept
+    found = [_pass("all", k, pass_at(right, known, k), cluster) for k in steps]
     several = list(dict.fromkeys(subset.tolist()))
     for name in several if len(several) > 1 else ():
         own = subset == name
-        scopes = [_pass(name or "-", k, pass_at(right[own], known[own], k), cluster[own]) for k in sorted({1, n})]
-        found += scopes
+        ends = sorted({1, steps[-1]})
+        found += [_pass(name or "-", k, pass_at(right[own], known[own], k), cluster[own]) for k in ends]
     return found
 
 

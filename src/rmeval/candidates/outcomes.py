@@ -66,10 +66,23 @@ class Draft:
     Attributes:
         text: The response, without reasoning; as written if its reasoning has no end.
         ended: Whether it is complete, `cut_off` by its limit of tokens, or `refused` by the server.
+        answers: Whether there is something after the reasoning, so that an answer may be in it.
     """
 
     text: str
     ended: Literal["complete", "cut_off", "refused"] = "complete"
+    answers: bool = True
+
+    @classmethod
+    def of(cls, written: str, ended: Literal["complete", "cut_off", "refused"] = "complete") -> Draft:
+        """The candidate of what a model wrote."""
+        plain = without_reasoning(written)
+        return cls((written if plain is None else plain).strip(), ended, plain is not None)
+
+    @property
+    def verified(self) -> str:
+        """The part of the text that is verified: nothing of a reasoning that has no end."""
+        return self.text if self.answers else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +107,9 @@ def draft_of(answer: Answer) -> Draft | None:
     """The candidate in the answer of a call; None if there is none."""
     if answer.status in ("error", "overlength"):
         return None
-    plain = without_reasoning(answer.text)
-    text = (answer.text if plain is None else plain).strip()
     if answer.status == "refused":
-        return Draft(text, "refused")
-    return Draft(text, "complete" if answer.status == "ok" and plain is not None else "cut_off")
+        return Draft.of(answer.text, "refused")
+    return Draft.of(answer.text, "cut_off" if answer.status == "cut" else "complete")
 
 
 def found_of(
@@ -120,11 +131,11 @@ def found_of(
     by_key = [(number, place) for number, place in places if tasks[number].by == "key"]
     found: dict[tuple[int, int], Found] = {}
     if by_tests:
-        solutions = [Solution(tasks[number].problem, drafts[number][place].text) for number, place in by_tests]
+        solutions = [Solution(tasks[number].problem, drafts[number][place].verified) for number, place in by_tests]
         states = CodeCheck(tools, "skip", "skip", 0).first(solutions, "tests")
         found |= {at: Found(_OF_TESTS.get(state.state, "unclear")) for at, state in zip(by_tests, states, strict=True)}
     if by_key and algebra is not None:
-        texts = [(tasks[number].problem.answer, drafts[number][place].text) for number, place in by_key]
+        texts = [(tasks[number].problem.answer, drafts[number][place].verified) for number, place in by_key]
         found |= zip(by_key, _by_keys(texts, algebra, tools), strict=True)
     every = [
         [_ended(found[number, place], draft) for place, draft in enumerate(own)] for number, own in enumerate(drafts)

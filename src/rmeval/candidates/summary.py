@@ -26,7 +26,7 @@ class PassAt:
         k: Number of candidates.
         value: The probability that one of k candidates is right, as the mean over problems; NaN without problems.
         ci: Its 95% interval; None without problems.
-        n_problems: Number of problems with at least k candidates of known quality.
+        n_problems: Number of problems, the same for each k.
     """
 
     scope: str
@@ -50,7 +50,9 @@ class CandidateSummary:
         n_cut_off: Number of those that their limit of tokens cut off, also if they are right; None where only the file
             is known.
         outcomes: Number of candidates by what was found of them; empty where nothing was verified.
-        passes: pass@k for k = 1, 2, 4 and so on up to n, and for k = 1 and n in each of several subsets.
+        passes: pass@k for k = 1, 2, 4 and so on up to the largest k of which at least 90% of the problems have
+            candidates of known quality; the others are left out of all of them. For k = 1 and the largest in each of
+            several subsets.
         left_out: Number of problems without candidates, by reason.
         n_failed: Number of candidates that are missing because their calls failed.
         calls: Number of calls of this process.

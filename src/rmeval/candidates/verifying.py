@@ -22,7 +22,6 @@ from rmeval.candidates.summary import CandidateSummary
 from rmeval.candidates.tasks import Task, comparable, how_verified, opened_tools
 from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError, RunError
-from rmeval.protocols.judging.reading import without_reasoning
 from rmeval.solutions.algebra import Algebra
 
 __all__ = ["verify_candidates"]
@@ -76,7 +75,7 @@ def verify_candidates(
 
 def _found(rows: list[Row], tasks: list[Task], algebra: Algebra | None, tools: Tools) -> list[Written]:
     """What is found of the candidates of each row; nothing where the key cannot be compared with."""
-    drafts = [[_draft(text) for text in row.texts("responses")] for row in rows]
+    drafts = [[Draft.of(text) for text in row.texts("responses")] for row in rows]
     usable = comparable(tasks, algebra, tools)
     known = [number for number, one in enumerate(usable) if one]
     found = iter(found_of([tasks[one] for one in known], [drafts[one] for one in known], algebra, tools))
@@ -84,11 +83,6 @@ def _found(rows: list[Row], tasks: list[Task], algebra: Algebra | None, tools: T
         Written(task, own, next(found) if there else [Found("unclear")] * len(own))
         for task, own, there in zip(tasks, drafts, usable, strict=True)
     ]
-
-
-def _draft(text: str) -> Draft:
-    plain = without_reasoning(text)
-    return Draft(text) if plain is None else Draft(plain)
 
 
 def _task(row: Row, verify: Verify) -> Task:

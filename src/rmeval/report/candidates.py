@@ -11,6 +11,7 @@ from rmeval.report.views import Row, Table, View
 
 __all__ = ["candidates_view"]
 
+_MANY = 0.5
 _WORDS = {
     "no_answer": "no answer",
     "syntax_error": "syntax error",
@@ -82,5 +83,11 @@ def _notes(found: CandidateSummary) -> Iterator[str]:
         yield f"{count_of(found.n_failed, 'candidate')} missing, because the calls failed"
     for reason, count in found.left_out.items():
         yield f"{count_of(count, 'problem')} left out: {clean(reason)}"
-    if any(one.scope == "all" and one.n_problems < found.n_problems for one in found.passes):
-        yield "problems with fewer than k candidates of known quality do not count in pass@k"
+    most = max((one for one in found.passes if one.scope == "all"), key=lambda one: one.k, default=None)
+    if most is not None and most.n_problems < found.n_problems:
+        yield (
+            f"{count_of(found.n_problems - most.n_problems, 'problem')} with fewer than {most.k} candidates of known "
+            "quality: not in pass@k"
+        )
+    if found.share("no_answer") > _MANY:
+        yield "most candidates state no answer: the writer may need another prompt, or is too weak for these problems"
