@@ -70,6 +70,7 @@ ORDER = (
     ("protocols",),
     ("store",),
     ("results",),
+    ("predict",),
     ("rendering",),
     ("engines",),
     ("models",),
