@@ -36,6 +36,7 @@ def test_problems_with_few_known_candidates_are_in_no_number() -> None:
     text = views_text([candidates_view(found)])
     assert "1 problem with fewer than 4 candidates of known quality: not in pass@k" in text
     assert "2 candidates without a known quality" in text
+    assert (found.n_unverified, found.n_incomplete) == (2, 1)
     assert "2 problems left out: no key" in text
 
 

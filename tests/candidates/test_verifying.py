@@ -60,6 +60,16 @@ def test_each_candidate_has_its_outcome(tmp_path: Path) -> None:
     assert one.value == pytest.approx((2 / 9 + 1 / 6) / 2)
 
 
+def test_unclear_candidates_count_as_wrong_if_the_user_wants(tmp_path: Path) -> None:
+    row = {"id": "m", "prompt": "?", "answer": "\\sqrt{2}", "responses": ["\\boxed{1.414}", "\\boxed{2^{1/2}}"]}
+    given, out = write_rows(tmp_path / "given.jsonl", [row]), tmp_path / "c.jsonl"
+    assert verify_candidates(given, out).n_incomplete == 1
+    assert lines(out)[0]["gold"] == [None, 1]
+    assert verify_candidates(given, out, unclear="wrong").n_incomplete == 0
+    (found,) = lines(out)
+    assert (found["gold"], found["outcomes"]) == ([0, 1], ["unclear", "right"])
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -148,6 +149,25 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
             write_candidates(problems, out, options)
         with pytest.raises(RmevalError, match="the writer was scripted at earlier starts, and now is other"):
             write_candidates(problems, out, options_for(server, 1, model={"served_model": "other"}), overwrite=True)
+
+
+def test_a_full_disk_keeps_the_answers_that_are_stored(tmp_path: Path) -> None:
+    """A limit on file size stops writes, as a full disk does."""
+    problems, out = write_rows(tmp_path / "p.jsonl", SUMS), tmp_path / "c.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with serve(sums) as server:
+        write_candidates(problems, out, options_for(server, 4))
+        earlier = out.read_bytes()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * len(earlier), before[1]))
+        try:
+            with pytest.raises(RunError, match="there is no space left to write"):
+                write_candidates(problems, out, options_for(server, 40))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert out.read_bytes() == earlier
+        assert write_candidates(problems, out, options_for(server, 4)).calls == 0
+        assert out.read_bytes() == earlier
+        assert write_candidates(problems, out, options_for(server, 40)).n_responses == 240
 
 
 @pytest.mark.slow

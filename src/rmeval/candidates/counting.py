@@ -68,7 +68,8 @@ def summary_of(
         n,
         len(written),
         sum(len(one.drafts) for one in written),
-        sum(1 if own.found is None else own.found[place].gold is None for own in written for place in _places(own)),
+        sum(map(_unknown, written)),
+        sum(_unknown(one) > 0 for one in written),
         sum(draft.ended == "cut_off" for own in written for draft in own.drafts) if knows_ends else None,
         dict(Counter(one.outcome for one in every).most_common()),
         tuple(_passes(verified, n)),
@@ -79,8 +80,9 @@ def summary_of(
     )
 
 
-def _places(written: Written) -> range:
-    return range(len(written.drafts))
+def _unknown(written: Written) -> int:
+    """Number of candidates whose quality is not known."""
+    return len(written.drafts) if written.found is None else sum(one.gold is None for one in written.found)
 
 
 def _passes(written: Sequence[Written], n: int) -> list[PassAt]:

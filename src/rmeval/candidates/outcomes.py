@@ -14,7 +14,7 @@ from rmeval.protocols.judging.reading import without_reasoning
 from rmeval.solutions.algebra import Algebra, equalities
 from rmeval.solutions.final_answers import last_answer, normalised
 
-__all__ = ["GOLD", "Draft", "Found", "Outcome", "draft_of", "found_of"]
+__all__ = ["GOLD", "Draft", "Found", "Outcome", "Unclear", "draft_of", "found_of"]
 
 Outcome = Literal[
     "right",
@@ -30,6 +30,8 @@ Outcome = Literal[
     "unverified",
 ]
 """What was found of a candidate; `unclear`: it may be right; `unverified`: its tests could not run here."""
+Unclear = Literal["null", "wrong"]
+"""How an unclear outcome counts."""
 GOLD: Mapping[Outcome, int | None] = {
     "right": 1,
     "wrong": 0,
@@ -92,15 +94,17 @@ class Found:
     Attributes:
         outcome: What was found.
         answer: Its final answer; equal answers of a problem are the same text. None without one, and for code.
+        unclear: The quality of an unclear outcome.
     """
 
     outcome: Outcome
     answer: str | None = None
+    unclear: Literal[0] | None = None
 
     @property
     def gold(self) -> int | None:
         """Its quality: 1 or 0; None where it is not known."""
-        return GOLD[self.outcome]
+        return self.unclear if self.outcome == "unclear" else GOLD[self.outcome]
 
 
 def draft_of(answer: Answer) -> Draft | None:
@@ -113,7 +117,11 @@ def draft_of(answer: Answer) -> Draft | None:
 
 
 def found_of(
-    tasks: Sequence[Task], drafts: Sequence[Sequence[Draft]], algebra: Algebra | None, tools: Tools
+    tasks: Sequence[Task],
+    drafts: Sequence[Sequence[Draft]],
+    algebra: Algebra | None,
+    tools: Tools,
+    unclear: Unclear = "null",
 ) -> list[list[Found]]:
     """What is found of each candidate of each task.
 
@@ -122,6 +130,7 @@ def found_of(
         drafts: The candidates of each.
         algebra: Processes that compare answers; needed where a key decides.
         tools: Runs code, and keeps all results.
+        unclear: Whether an unclear outcome counts as wrong, or its quality is not known.
 
     Raises:
         RmevalError: If code cannot be run, or no process can be started.
@@ -140,7 +149,8 @@ def found_of(
     every = [
         [_ended(found[number, place], draft) for place, draft in enumerate(own)] for number, own in enumerate(drafts)
     ]
-    return every if algebra is None else _with_equal_answers(tasks, every, algebra, tools)
+    merged = every if algebra is None else _with_equal_answers(tasks, every, algebra, tools)
+    return merged if unclear == "null" else [[replace(one, unclear=0) for one in own] for own in merged]
 
 
 def _by_keys(texts: Sequence[tuple[str, str]], algebra: Algebra, tools: Tools) -> list[Found]:

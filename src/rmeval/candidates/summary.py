@@ -47,6 +47,7 @@ class CandidateSummary:
         n_problems: Number of problems.
         n_responses: Number of candidates.
         n_unverified: Number of those whose quality is not known.
+        n_incomplete: Number of problems with such a candidate, which best-of-N leaves out.
         n_cut_off: Number of those that their limit of tokens cut off, also if they are right; None where only the file
             is known.
         outcomes: Number of candidates by what was found of them; empty where nothing was verified.
@@ -65,6 +66,7 @@ class CandidateSummary:
     n_problems: int
     n_responses: int
     n_unverified: int
+    n_incomplete: int
     n_cut_off: int | None
     outcomes: Mapping[str, int]
     passes: tuple[PassAt, ...]

@@ -16,7 +16,7 @@ from rmeval.build.records import Problem, Source
 from rmeval.build.tools import Progress, Tools
 from rmeval.candidates.counting import Written, summary_of
 from rmeval.candidates.options import NAME, Verify, config_of
-from rmeval.candidates.outcomes import Draft, Found, found_of
+from rmeval.candidates.outcomes import Draft, Found, Unclear, found_of
 from rmeval.candidates.output import check_out, quality, store
 from rmeval.candidates.summary import CandidateSummary
 from rmeval.candidates.tasks import Task, comparable, how_verified, opened_tools
@@ -32,6 +32,7 @@ def verify_candidates(
     out: Path,
     *,
     verify: Verify = "auto",
+    unclear: Unclear = "null",
     require_sandbox: bool = True,
     overwrite: bool = False,
     break_lock: bool = False,
@@ -44,6 +45,7 @@ def verify_candidates(
             or `tests`.
         out: The file of candidates with the columns `gold`, `answers` and `outcomes`.
         verify: What decides, see `write_candidates`; not `none`.
+        unclear: How a candidate counts that may be right, see `write_candidates`.
         require_sandbox: Whether code runs only in bubblewrap.
         overwrite: Whether to replace a file that rmeval did not write.
         break_lock: Whether to take a lock that another process seems to hold.
@@ -67,18 +69,20 @@ def verify_candidates(
         if tested:
             tools.need_sandbox()
             refuse_missing_compilers(tested, "remove such problems from the file")
-        written = _found(rows, tasks, algebra, tools)
+        written = _found(rows, tasks, algebra, tools, unclear)
         store(out, (_row(row, own.found or ()) for row, own in zip(rows, written, strict=True)), write)
         writers = Counter(str(row.fields["writer"]) for row in rows if row.fields.get("writer"))
         return summary_of(out, ", ".join(writers), written, {}, knows_ends=False)
 
 
-def _found(rows: list[Row], tasks: list[Task], algebra: Algebra | None, tools: Tools) -> list[Written]:
+def _found(
+    rows: list[Row], tasks: list[Task], algebra: Algebra | None, tools: Tools, unclear: Unclear
+) -> list[Written]:
     """What is found of the candidates of each row; nothing where the key cannot be compared with."""
     drafts = [[Draft.of(text) for text in row.texts("responses")] for row in rows]
     usable = comparable(tasks, algebra, tools)
     known = [number for number, one in enumerate(usable) if one]
-    found = iter(found_of([tasks[one] for one in known], [drafts[one] for one in known], algebra, tools))
+    found = iter(found_of([tasks[one] for one in known], [drafts[one] for one in known], algebra, tools, unclear))
     return [
         Written(task, own, next(found) if there else [Found("unclear")] * len(own))
         for task, own, there in zip(tasks, drafts, usable, strict=True)

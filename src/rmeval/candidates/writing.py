@@ -14,7 +14,7 @@ from rmeval.build.recipes.code import prompt_values
 from rmeval.build.tools import Ask, Progress, Tools
 from rmeval.candidates.counting import Written, summary_of
 from rmeval.candidates.options import Verify, WriterOptions, config_of
-from rmeval.candidates.outcomes import Draft, draft_of, found_of
+from rmeval.candidates.outcomes import Draft, Unclear, draft_of, found_of
 from rmeval.candidates.output import check_out, row_of, store
 from rmeval.candidates.summary import CandidateSummary
 from rmeval.candidates.tasks import Task, opened_tools, read_tasks, ready
@@ -32,6 +32,7 @@ def write_candidates(
     options: WriterOptions,
     *,
     verify: Verify = "auto",
+    unclear: Unclear = "null",
     require_sandbox: bool = True,
     overwrite: bool = False,
     break_lock: bool = False,
@@ -47,6 +48,8 @@ def write_candidates(
         options: How candidates are written.
         verify: What decides on their quality: `key`, `tests`, `none`, or `auto`, which is the tests of a problem, and
             its key where it has no tests.
+        unclear: How a candidate counts that may be right: `null` (not known, so that best-of-N leaves its problem
+            out), or `wrong`, as most evaluations count it.
         require_sandbox: Whether code runs only in bubblewrap, and never with the weaker fallback.
         overwrite: Whether to replace a file that rmeval did not write, or that has changed since.
         break_lock: Whether to take a lock that another process seems to hold.
@@ -65,7 +68,7 @@ def write_candidates(
     ):
         tasks = ready(tasks, algebra, tools, left_out)
         written = _drafted(tasks, options, tools, left_out)
-        verified = iter(_verified(written, algebra, tools))
+        verified = iter(_verified(written, algebra, tools, unclear))
         written = [one if one.task.by == "none" else next(verified) for one in written]
         writer = tools.name_of("writer")
         store(out, (row_of(one.task, one.drafts, one.found, writer) for one in written), write)
@@ -119,9 +122,9 @@ def _why_none(answers: Sequence[Answer]) -> str:
     return "prompt that is too long for the writer" if too_long else "calls that failed"
 
 
-def _verified(written: Sequence[Written], algebra: Algebra | None, tools: Tools) -> list[Written]:
+def _verified(written: Sequence[Written], algebra: Algebra | None, tools: Tools, unclear: Unclear) -> list[Written]:
     """The problems that are verified, with what is found of their candidates."""
     own = [one for one in written if one.task.by != "none"]
     drafts: list[Sequence[Draft]] = [one.drafts for one in own]
-    found = found_of([one.task for one in own], drafts, algebra, tools)
+    found = found_of([one.task for one in own], drafts, algebra, tools, unclear)
     return [Written(one.task, one.drafts, each, one.failed) for one, each in zip(own, found, strict=True)]

@@ -32,6 +32,13 @@ class Verify(StrEnum):
     none = "none"
 
 
+class Unclear(StrEnum):
+    """How an unclear outcome counts."""
+
+    null = "null"
+    wrong = "wrong"
+
+
 class Layout(StrEnum):
     """Layout of a file of problems."""
 
@@ -92,6 +99,13 @@ _VERIFYING: dict[str, tuple[Any, Any]] = {
         ],
         Verify.auto,
     ),
+    "unclear": (
+        Annotated[
+            Unclear,
+            _quality("How a candidate counts that may be right: null (not known; best-of-N leaves it out), or wrong."),
+        ],
+        Unclear.null,
+    ),
     "no_sandbox": (
         Annotated[bool, _quality("Run code with your permissions if bubblewrap does not work here.", "--no-sandbox")],
         False,
@@ -109,6 +123,7 @@ def _takes_verifying(function: Any) -> Any:
 def _verifying(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "verify": given["verify"].value,
+        "unclear": given["unclear"].value,
         "require_sandbox": not given["no_sandbox"],
         "overwrite": given["overwrite"],
         "break_lock": given["break_lock"],

@@ -76,8 +76,9 @@ def _notes(found: CandidateSummary) -> Iterator[str]:
         yield f"{count_of(found.n_cut_off, 'candidate')} cut off at the limit of tokens: raise it if these are many"
     if found.outcomes and found.n_unverified:
         yield (
-            f"{count_of(found.n_unverified, 'candidate')} without a known quality (null in gold): these may be right, "
-            "and count neither as right nor as wrong"
+            f"{count_of(found.n_unverified, 'candidate')} without a known quality (null in gold), which leave "
+            f"{count_of(found.n_incomplete, 'problem')} of {found.n_problems} out of best-of-N: `unclear` wrong counts "
+            "those that may be right as wrong"
         )
     if found.n_failed:
         yield f"{count_of(found.n_failed, 'candidate')} missing, because the calls failed"
