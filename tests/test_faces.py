@@ -60,6 +60,9 @@ FACES = {
         Asked Finish Form HowRead JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling Writing built_in_cards
         rendered
     """,
+    "rmeval.predict": """
+        PolicyStyle StyleControl StyleWeight style_control_scores
+    """,
     "rmeval.sandbox": """
         LANGUAGES Limits Outcome Program Sandbox TestSuite Verdict toolchains
     """,
@@ -68,9 +71,9 @@ FACES = {
     """,
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view audit_view cascade_view chosen_view comparison_view
-        csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view html_text
-        item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
-        runs_views variance_view views_text wrong_view
+        csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan draw_style_control estimate_view
+        html_text item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
+        runs_views style_control_view variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from rmeval.report.figures.plan import (
         draw_plan,
     )
+    from rmeval.report.figures.style_control import (
+        draw_style_control,
+    )
     from rmeval.report.html import (
         html_text,
     )
@@ -80,6 +83,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.run import (
         run_view,
+    )
+    from rmeval.report.style_control import (
+        style_control_view,
     )
     from rmeval.report.terminal import (
         views_text,
@@ -119,6 +125,7 @@ else:
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
+            "rmeval.report.figures.style_control": ("draw_style_control",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
@@ -129,6 +136,7 @@ else:
             "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
+            "rmeval.report.style_control": ("style_control_view",),
             "rmeval.report.terminal": ("views_text",),
             "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
@@ -158,6 +166,7 @@ __all__ = [
     "draw_comparison",
     "draw_matrix",
     "draw_plan",
+    "draw_style_control",
     "estimate_view",
     "html_text",
     "item_analysis_view",
@@ -170,6 +179,7 @@ __all__ = [
     "plan_view",
     "run_view",
     "runs_views",
+    "style_control_view",
     "variance_view",
     "views_text",
     "wrong_view",

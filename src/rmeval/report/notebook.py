@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmeval.messages import count_of
+from rmeval.predict.style_control import StyleControl
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
@@ -17,6 +18,7 @@ from rmeval.report.jury import jury_view
 from rmeval.report.leads import leads_view
 from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.style_control import style_control_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
@@ -93,6 +95,11 @@ def _(value: Jury) -> str:
 @html_of.register
 def _(value: VarianceStudy) -> str:
     return html_text([variance_view(value)])
+
+
+@html_of.register
+def _(value: StyleControl) -> str:
+    return html_text([_short(style_control_view(value))])
 
 
 @html_of.register

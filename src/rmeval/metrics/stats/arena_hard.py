@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from rmeval.metrics.stats.fixed_step import fixed_step_minimum
-from rmeval.metrics.stats.style_control import FEATURES, OUTCOMES, Battles, Controlled, Numbers, standardised
+from rmeval.metrics.stats.fixed_step import Vector, fixed_step_minimum
+from rmeval.metrics.stats.style_control import OUTCOMES, Battles, Controlled, Numbers, standardised
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["ROUNDS", "reference_style"]
+__all__ = ["ROUNDS", "Rows", "reference_style"]
 
 ROUNDS = 100
 _START = 0.5
 _ENDS = (0.05, 0.95)
 
 
-def reference_style(battles: Battles, names: tuple[str, ...], baseline: str, seed: int = 0) -> Controlled:
+class Rows(NamedTuple):
+    """Battles in their order in the files, on which the resamples of a seed depend.
+
+    Attributes:
+        group: int64[m], the group of `Battles` that each belongs to.
+        outcome: int64[m], 0 if the policy lost, 1 if it tied, 2 if it won.
+    """
+
+    group: IntArray
+    outcome: IntArray
+
+
+def reference_style(battles: Battles, rows: Rows, names: Sequence[str], baseline: str, seed: int = 0) -> Controlled:
     """Compute `arena-hard@1`: the numbers of Arena-Hard-Auto (show_result.py, commit 196f6b8).
 
     They are medians over 100 resamples of battles, the mean score is the mean of its resamples, and the ends of the
@@ -27,32 +41,32 @@ def reference_style(battles: Battles, names: tuple[str, ...], baseline: str, see
 
     Args:
         battles: The battles.
+        rows: Their order.
         names: Name of each policy. The reference sorts models by name, without the part before the last slash.
         baseline: Name of the baseline.
         seed: Seed of the resamples.
     """
-    order = sorted(range(len(names)), key=lambda k: names[k].split("/")[-1])
-    place = [names[k].split("/")[-1] for k in order]
-    first = sum(name < baseline.split("/")[-1] for name in place)
-    one = _Reference(battles, order, first)
+    own = [name.split("/")[-1] for name in names]
+    order = sorted(range(len(names)), key=own.__getitem__)
+    one = _Reference(battles, rows, order, sum(name < baseline.split("/")[-1] for name in own))
     random = np.random.RandomState(seed)
-    draws = [random.randint(0, one.rows, one.rows) for _ in range(ROUNDS)]
-    fits = [one.rates(np.bincount(rows, minlength=one.rows)) for rows in draws]
-    drawn = np.stack([found.vector for found in fits])
+    draws = [random.randint(0, one.number, one.number) for _ in range(ROUNDS)]
+    fits = [one.rates(np.bincount(drawn, minlength=one.number)) for drawn in draws]
+    vectors = np.stack([found.vector for found in fits])
     means = one.means(np.random.RandomState(seed))
-    drawn[:, : battles.policies] = means
-    middle = Numbers.split(np.quantile(drawn, 0.5, axis=0), battles.policies)
+    vectors[:, : battles.policies] = means
+    middle = Numbers.split(np.quantile(vectors, 0.5, axis=0), battles.policies)
     score = (middle.controlled - middle.uncontrolled) / middle.uncontrolled
     found = middle._replace(mean=means.mean(axis=0), score=score)
-    low, high = np.quantile(drawn, _ENDS, axis=0)
+    low, high = np.quantile(vectors, _ENDS, axis=0)
     return Controlled.of(found, (low, high), one.used, battles, confidence=_ENDS[1] - _ENDS[0])
 
 
 class _Reference:
     """Battles as rows with float32 features, of which equal ones stand together."""
 
-    def __init__(self, battles: Battles, order: list[int], baseline: int) -> None:
-        self._battles, self._order = battles, order
+    def __init__(self, battles: Battles, rows: Rows, order: list[int], baseline: int) -> None:
+        self._battles, self._rows, self._order = battles, rows, order
         number = battles.number
         mean, deviation = standardised(battles.style, number)
         self.used = tuple((deviation > 0).tolist())
@@ -62,51 +76,46 @@ class _Reference:
         rank[order] = np.arange(battles.policies)
         rank += rank >= baseline
         self._rank, self._baseline = rank, baseline
-        # A row for each battle, by policy and question, as the reference's files list them.
-        groups = np.lexsort((battles.question, rank[battles.policy]))
-        counts = battles.outcomes[groups].astype(np.int64)
-        self._group: IntArray = np.repeat(np.repeat(groups, 3), counts.ravel())
-        self._outcome: IntArray = np.repeat(np.tile(np.arange(3), len(groups)), counts.ravel())
-        self.rows = len(self._group)
+        self.number = len(rows.group)
 
     def means(self, random: np.random.RandomState) -> FloatArray:
         """float64[100, k], mean scores of resampled rows of each policy."""
-        outcome = OUTCOMES[self._outcome]
-        own = [outcome[self._battles.policy[self._group] == policy] for policy in range(self._battles.policies)]
+        outcome, policy = OUTCOMES[self._rows.outcome], self._battles.policy[self._rows.group]
+        own = [outcome[policy == place] for place in range(self._battles.policies)]
         found = np.empty((ROUNDS, len(own)))
         for number in range(ROUNDS):
-            for policy in self._order:
-                count = len(own[policy])
-                found[number, policy] = own[policy][random.randint(0, count, count)].mean()
+            for place in self._order:
+                count = len(own[place])
+                found[number, place] = own[place][random.randint(0, count, count)].mean()
         return found
 
     def rates(self, times: IntArray) -> Numbers:
         """Return the win rates where each row occurs so often."""
-        code = self._group * 3 + self._outcome
-        weight = np.bincount(code, times, len(self._battles.policy) * 3)
+        code = self._rows.group * len(OUTCOMES) + self._rows.outcome
+        weight = np.bincount(code, times, self._battles.outcomes.size)
         kept = np.flatnonzero(weight)
-        group, outcome = kept // 3, OUTCOMES[kept % 3].astype(np.float32)
+        group, outcome = kept // len(OUTCOMES), OUTCOMES[kept % len(OUTCOMES)].astype(np.float32)
         place, style = self._rank[self._battles.policy[group]], self._style[group]
         count = weight[kept].astype(np.float32)
         models = self._battles.policies + 1
         plain = self._fit(place, style[:, :0], outcome, count, models)
-        full = self._fit(place, style, outcome, count, models)
+        # Without a variation, a feature is 0 / 0, and so is everything else.
+        varies = not np.isnan(style).any()
+        full = self._fit(place, style, outcome, count, models) if varies else np.full(models + style.shape[1], np.nan)
         uncontrolled, controlled = (self._win_rates(one[:models]) for one in (plain, full))
         score = (controlled - uncontrolled) / uncontrolled
         missing = np.full(models - 1, math.nan)
         return Numbers(missing, uncontrolled, controlled, missing, score, full[models:].astype(np.float64))
 
-    def _win_rates(self, strength: FloatArray) -> FloatArray:
+    def _win_rates(self, strength: Vector) -> FloatArray:
         power = np.exp(strength)
         found: FloatArray = (power / (power + power[self._baseline]))[self._rank].astype(np.float64)
         return found
 
-    def _fit(
-        self, place: IntArray, style: FloatArray, outcome: FloatArray, count: FloatArray, models: int
-    ) -> FloatArray:
+    def _fit(self, place: IntArray, style: Vector, outcome: Vector, count: Vector, models: int) -> Vector:
         """Return strengths of all models, the baseline among them, and weights of features, in float32."""
 
-        def gradient(point: FloatArray) -> tuple[float, FloatArray]:
+        def gradient(point: Vector) -> tuple[float, Vector]:
             odds = point[place] - point[self._baseline] + style @ point[models:]
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 # The reference's formula: where a chance rounds to 0 or 1, its loss is not a number.
@@ -120,5 +129,3 @@ class _Reference:
 
         start = np.full(models + style.shape[1], _START, np.float32)
         return fixed_step_minimum(gradient, start)
-
-

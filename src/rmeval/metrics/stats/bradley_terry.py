@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import linprog
-from scipy.sparse import csr_array, hstack
 from scipy.special import expit, logit
 
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["Fit", "fit_strengths", "identified", "separated"]
+__all__ = ["CONVERGED", "Fit", "fit_strengths", "identified", "separated"]
 
 _ITERATIONS = 60
-_CONVERGED = 1e-10
-"""Norm of the gradient, for each battle; a fit also stops where a step changes nothing."""
+CONVERGED = 1e-10
+_ROUNDING, _SHORTEST = 1e-12, 1e-6
+"""Relative increase of the loss that may be rounding, and the shortest part of a step."""
 _FAR = 15.0
 """Log-odds beyond which a fit may be on its way to infinity."""
 _SAME = 1e-10
 """Share of a covariate's variation below which the others determine it."""
+_SEPARATES = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,12 @@ class Fit:
 
 
 def fit_strengths(
-    policy: IntArray, wins: FloatArray, battles: FloatArray, covariates: FloatArray, start: Fit | None = None
+    policy: IntArray,
+    wins: FloatArray,
+    battles: FloatArray,
+    covariates: FloatArray,
+    start: Fit | None = None,
+    tolerance: float = CONVERGED,
 ) -> Fit | None:
     """Fit log-odds of `strength[policy] + covariates @ weights` to shares of wins, by Newton's method in float64.
 
@@ -54,27 +59,33 @@ def fit_strengths(
         battles: float64[n], number of battles of each group.
         covariates: float64[n, j].
         start: Estimates from which to start.
+        tolerance: Norm of the gradient at which the estimates are final, for up to 1,000 battles; with more battles, it
+            is proportional to their number.
 
     Returns:
         The estimates; None if policies and covariates determine each other, or the method does not converge.
     """
-    total = float(battles.sum())
     one = _Likelihood(policy, wins, battles, covariates)
+    enough = tolerance * max(1.0, float(battles.sum()) / 1000)
     point = one.start() if start is None else np.concatenate([start.strength, start.weights])
-    loss = one.loss(point)
+    odds = one.odds(point)
+    loss = one.loss(odds)
     for _ in range(_ITERATIONS):
-        slope, step = one.newton(point)
+        slope, step = one.newton(odds)
         if step is None:
             return None
-        size = float(np.linalg.norm(slope))
-        if size <= _CONVERGED * max(1.0, total / 1000):
-            return one.fit(point, size)
-        scale = 1.0
-        while (after := one.loss(point - scale * step)) > loss + 1e-12 * abs(loss) and scale > 1e-6:
+        size, far = float(np.linalg.norm(slope)), float(np.abs(odds).max())
+        if size <= enough or far > 2 * _FAR:
+            return Fit(point[: one.policies], point[one.policies :], size, far <= _FAR)
+        scale, before = 1.0, loss
+        while True:
+            after = point - scale * step
+            odds = one.odds(after)
+            loss = one.loss(odds)
+            if loss <= before + _ROUNDING * abs(before) or scale < _SHORTEST:
+                break
             scale /= 2
-        if np.abs(one.odds(point)).max() > 2 * _FAR:
-            return one.fit(point, size)
-        point, loss = point - scale * step, after
+        point = after
     return None
 
 
@@ -87,25 +98,26 @@ class _Likelihood:
 
     def start(self) -> FloatArray:
         won, of = self._sum(self.wins), self._sum(self.battles)
-        return np.concatenate([logit((won + 0.5) / (of + 1)), np.zeros(self.covariates.shape[1])])
+        odds: FloatArray = logit((won + 0.5) / (of + 1))
+        return np.concatenate([odds, np.zeros(self.covariates.shape[1])])
 
     def _sum(self, values: FloatArray) -> FloatArray:
-        return np.bincount(self.policy, values, self.policies)
+        found: FloatArray = np.bincount(self.policy, values, self.policies).astype(float)
+        return found
 
     def odds(self, point: FloatArray) -> FloatArray:
         found: FloatArray = point[: self.policies][self.policy] + self.covariates @ point[self.policies :]
         return found
 
-    def loss(self, point: FloatArray) -> float:
-        odds = self.odds(point)
+    def loss(self, odds: FloatArray) -> float:
         return float(self.battles @ np.logaddexp(0, odds) - self.wins @ odds)
 
-    def newton(self, point: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+    def newton(self, odds: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Return the gradient and Newton's step; the step is None if the Hessian is not positive definite.
 
         The policies' part of the Hessian is diagonal, so only the Schur complement of the covariates' part is factored.
         """
-        chance = expit(self.odds(point))
+        chance = expit(odds)
         missing = self.battles * chance - self.wins
         curvature = self.battles * chance * (1 - chance)
         slope = np.concatenate([self._sum(missing), self.covariates.T @ missing])
@@ -118,16 +130,12 @@ class _Likelihood:
         mixed = np.stack([self._sum(column) for column in weighted.T], axis=1)
         inner = self.covariates.T @ weighted - mixed.T @ (mixed / own[:, None])
         try:
-            factor = cho_factor(inner)
-        except (np.linalg.LinAlgError, ValueError):
+            np.linalg.cholesky(inner)  # It fails where the Hessian is not positive definite.
+            last = np.linalg.solve(inner, slope[self.policies :] - mixed.T @ (slope[: self.policies] / own))
+        except np.linalg.LinAlgError:
             return slope, None
-        last = cho_solve(factor, slope[self.policies :] - mixed.T @ (slope[: self.policies] / own))
         first = (slope[: self.policies] - mixed @ last) / own
         return slope, np.concatenate([first, last])
-
-    def fit(self, point: FloatArray, gradient: float) -> Fit:
-        finite = bool(np.abs(self.odds(point)).max() <= _FAR)
-        return Fit(point[: self.policies], point[self.policies :], gradient, finite)
 
 
 def identified(policy: IntArray, battles: FloatArray, covariates: FloatArray) -> list[bool]:
@@ -162,21 +170,19 @@ def separated(policy: IntArray, wins: FloatArray, battles: FloatArray, covariate
     all are lost, 0 elsewhere, and not 0 everywhere (Albert and Anderson 1984, Biometrika 71:1). A linear program finds
     them (Konis 2007, thesis, Oxford).
     """
-    count = len(policy)
-    rows = csr_array((np.ones(count), (np.arange(count), policy)))
-    design = csr_array(hstack([rows, csr_array(covariates)]))
+    design = np.column_stack([np.eye(int(policy.max()) + 1)[policy], covariates])
     sign = np.where(wins >= battles, 1.0, np.where(wins <= 0, -1.0, 0.0))
-    decided = np.flatnonzero(sign)
+    decided, mixed = design[sign != 0] * sign[sign != 0, None], design[sign == 0]
     if not len(decided):
         return False
-    signed = csr_array(design[decided].multiply(sign[decided][:, None]))
-    mixed = design[np.flatnonzero(sign == 0)]
+    # Without mixed rows, one of zeros keeps the equations' shape.
+    equal = mixed if len(mixed) else np.zeros((1, design.shape[1]))
     found = linprog(
-        -np.asarray(signed.sum(axis=0)).ravel() / len(decided),
-        A_ub=-signed,
+        -decided.mean(axis=0),
+        A_ub=-decided,
         b_ub=np.zeros(len(decided)),
-        A_eq=mixed if mixed.shape[0] else None,
-        b_eq=np.zeros(mixed.shape[0]) if mixed.shape[0] else None,
+        A_eq=equal,
+        b_eq=np.zeros(len(equal)),
         bounds=(-1, 1),
     )
-    return bool(found.success and -found.fun > 1e-9)
+    return found.fun is not None and bool(-found.fun > _SEPARATES)

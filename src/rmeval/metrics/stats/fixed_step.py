@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from rmeval.types import FloatArray
+__all__ = ["ITERATIONS", "RATE", "TOLERANCE", "Vector", "fixed_step_minimum"]
 
-__all__ = ["ITERATIONS", "RATE", "TOLERANCE", "fixed_step_minimum"]
-
+Vector = npt.NDArray[np.floating[Any]]
 RATE, ITERATIONS, TOLERANCE = 0.1, 50, 1e-9
 """Settings of Arena-Hard-Auto (utils/math_utils.py, commit 196f6b8)."""
 _HISTORY = 100
@@ -19,12 +20,12 @@ _CURVATURE = 1e-10
 
 
 def fixed_step_minimum(
-    gradient: Callable[[FloatArray], tuple[float, FloatArray]],
-    start: FloatArray,
+    gradient: Callable[[Vector], tuple[float, Vector]],
+    start: Vector,
     rate: float = RATE,
     iterations: int = ITERATIONS,
     tolerance: float = TOLERANCE,
-) -> FloatArray:
+) -> Vector:
     """Minimize a function by L-BFGS (Liu and Nocedal 1989, Mathematical Programming 45:503) without a line search.
 
     Each step is `rate` times the direction, so the result may be far from the minimum after the last iteration. The
@@ -60,14 +61,17 @@ def fixed_step_minimum(
 
 @dataclass
 class _History:
-    """The last differences of gradients and points, from which the inverse Hessian is approximated."""
+    """The last differences of gradients and points, from which the inverse Hessian is approximated.
 
-    changes: list[FloatArray] = field(default_factory=list)
-    steps: list[FloatArray] = field(default_factory=list)
-    inverses: list[np.floating] = field(default_factory=list)
-    scale: np.floating | float = 1.0
+    Scalars have the precision of the points.
+    """
 
-    def add(self, change: FloatArray, step: FloatArray) -> None:
+    changes: list[Vector] = field(default_factory=list)
+    steps: list[Vector] = field(default_factory=list)
+    inverses: list[Any] = field(default_factory=list)
+    scale: Any = 1.0
+
+    def add(self, change: Vector, step: Vector) -> None:
         curvature = change @ step
         if not curvature > _CURVATURE:
             return
@@ -79,9 +83,9 @@ class _History:
         self.inverses.append(1.0 / curvature)
         self.scale = curvature / (change @ change)
 
-    def direction(self, slope: FloatArray) -> FloatArray:
+    def direction(self, slope: Vector) -> Vector:
         """Return minus the approximate inverse Hessian times the gradient, by two loops over the history."""
-        found = -slope
+        found: Vector = -slope
         parts = list(zip(self.changes, self.steps, self.inverses, strict=True))
         weights = []
         for change, step, inverse in reversed(parts):

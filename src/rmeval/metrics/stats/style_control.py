@@ -12,13 +12,24 @@ from scipy.special import expit
 
 from rmeval.data.tables import Mask
 from rmeval.metrics.stats.bootstrap import REPLICATES, SEED, bootstrap_interval
-from rmeval.metrics.stats.bradley_terry import Fit, fit_strengths, identified, separated
+from rmeval.metrics.stats.bradley_terry import CONVERGED, Fit, fit_strengths, identified, separated
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["FEATURES", "Battles", "Controlled", "Ends", "Numbers", "control_style", "differences", "standardised"]
+__all__ = [
+    "FEATURES",
+    "OUTCOMES",
+    "Battles",
+    "Controlled",
+    "Ends",
+    "Numbers",
+    "control_style",
+    "differences",
+    "standardised",
+]
 
 FEATURES = ("length", "header", "list", "bold")
 OUTCOMES: FloatArray = np.array([0.0, 0.5, 1.0])
+"""Score of a battle that a policy lost, tied or won."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +56,14 @@ class Battles:
     @property
     def number(self) -> FloatArray:
         """float64[n], number of battles of each group."""
-        return self.outcomes.sum(axis=1)
+        found: FloatArray = self.outcomes.sum(axis=1)
+        return found
 
     @property
     def wins(self) -> FloatArray:
         """float64[n], number of battles that the policy won; a tie counts one half."""
-        return self.outcomes @ OUTCOMES
+        found: FloatArray = self.outcomes @ OUTCOMES
+        return found
 
     @property
     def one_sided(self) -> Mask:
@@ -67,7 +80,7 @@ def differences(own: FloatArray, baseline: FloatArray) -> FloatArray:
     densities p = c / (l + 1) of the length. Two empty answers do not differ.
 
     Args:
-        own: float64[n, 4], length, headers, list entries and bold passages of the policy's answers.
+        own: float64[n, 4], length, headers, list entries and bold passages of the answers of the policy.
         baseline: float64[n, 4], those of the baseline's answers.
     """
     length = own[:, :1] + baseline[:, :1]
@@ -111,7 +124,7 @@ class Controlled:
         mean: Mean score of each policy.
         uncontrolled: Its win rate by Bradley and Terry's model without control.
         controlled: Its win rate with control, where its style differs from the baseline's as much as the average
-            policy's does.
+            policy does.
         equal: Its win rate with control, where its style equals the baseline's.
         score: (controlled - uncontrolled) / uncontrolled.
         weights: Log-odds of each standardised feature.
@@ -151,8 +164,11 @@ class Controlled:
     ) -> Controlled:
         """Return the numbers with their intervals, both as vectors."""
         low, high = (Numbers.split(one, battles.policies) for one in ends)
-        parts = [Ends(*three) for three in zip(found, low, high, strict=True)]
+        mean, uncontrolled, controlled, equal, score, weights = (
+            Ends(*three) for three in zip(found, low, high, strict=True)
+        )
         one_sided = tuple(battles.one_sided.tolist())
+        parts = mean, uncontrolled, controlled, equal, score, weights
         return cls(*parts, tuple(used), one_sided, separated, gradient, confidence, failed)
 
 
@@ -260,7 +276,9 @@ class _Model:
         own = self._scaled[np.ix_(groups, np.flatnonzero(self._used))]
         if start is not None:
             start = replace(start, strength=start.strength[inside])
-        found = fit_strengths(self._own_policy(groups), wins[groups], number[groups], own, start)
+        own_policy = self._own_policy(groups)
+        tolerance = CONVERGED if start is None else _RESAMPLED
+        found = fit_strengths(own_policy, wins[groups], number[groups], own, start, tolerance)
         if found is None:
             return None
         strength = np.full(battles.policies, math.nan)
@@ -314,3 +332,5 @@ class _Model:
 _RATES, _SCORES = 4, 5
 """The first parts of `Numbers` are shares; all but the last are of policies."""
 _ANY = 1e100
+_RESAMPLED = 1e-6
+"""Tolerance of the fits of resamples, whose estimates are then right to more digits than their spread needs."""
