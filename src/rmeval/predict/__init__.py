@@ -7,6 +7,25 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.predict.best_of_n import (
+        best_of_n_curves,
+    )
+    from rmeval.predict.candidate_set import (
+        CandidateSet,
+    )
+    from rmeval.predict.curves import (
+        BestOfNCurves,
+        CurvePoint,
+        Overoptimisation,
+        Picker,
+    )
+    from rmeval.predict.picks import (
+        write_picks,
+    )
+    from rmeval.predict.scored_candidates import (
+        ScoredCandidates,
+        candidates_of_runs,
+    )
     from rmeval.predict.style_control import (
         PolicyStyle,
         StyleControl,
@@ -17,6 +36,19 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.predict.best_of_n": ("best_of_n_curves",),
+            "rmeval.predict.candidate_set": ("CandidateSet",),
+            "rmeval.predict.curves": (
+                "BestOfNCurves",
+                "CurvePoint",
+                "Overoptimisation",
+                "Picker",
+            ),
+            "rmeval.predict.picks": ("write_picks",),
+            "rmeval.predict.scored_candidates": (
+                "ScoredCandidates",
+                "candidates_of_runs",
+            ),
             "rmeval.predict.style_control": (
                 "PolicyStyle",
                 "StyleControl",
@@ -27,8 +59,17 @@ else:
     )
 
 __all__ = [
+    "BestOfNCurves",
+    "CandidateSet",
+    "CurvePoint",
+    "Overoptimisation",
+    "Picker",
     "PolicyStyle",
+    "ScoredCandidates",
     "StyleControl",
     "StyleWeight",
+    "best_of_n_curves",
+    "candidates_of_runs",
     "style_control_scores",
+    "write_picks",
 ]
