@@ -54,8 +54,8 @@ class Judgment:
         question: Id of the question.
         category: Category of the question.
         judge: The judge.
-        scores: Score of the policy in each battle: 1 if it won, 0.5 if it tied, 0 if it lost. A strong verdict counts as
-            three battles. Those of the second game come first, as in the reference.
+        scores: Score of the policy in each battle: 1 if it won, 0.5 if it tied, 0 if it lost. A strong verdict counts
+            as three battles. Those of the second game come first, as in the reference.
     """
 
     policy: str
