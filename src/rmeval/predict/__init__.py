@@ -32,6 +32,13 @@ if TYPE_CHECKING:
         StyleWeight,
         style_control_scores,
     )
+    from rmeval.predict.trainings import (
+        MethodDifference,
+        MethodNumber,
+        Trainings,
+        TrainingsComparison,
+        compare_trainings,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -55,6 +62,13 @@ else:
                 "StyleWeight",
                 "style_control_scores",
             ),
+            "rmeval.predict.trainings": (
+                "MethodDifference",
+                "MethodNumber",
+                "Trainings",
+                "TrainingsComparison",
+                "compare_trainings",
+            ),
         },
     )
 
@@ -62,14 +76,19 @@ __all__ = [
     "BestOfNCurves",
     "CandidateSet",
     "CurvePoint",
+    "MethodDifference",
+    "MethodNumber",
     "Overoptimisation",
     "Picker",
     "PolicyStyle",
     "ScoredCandidates",
     "StyleControl",
     "StyleWeight",
+    "Trainings",
+    "TrainingsComparison",
     "best_of_n_curves",
     "candidates_of_runs",
+    "compare_trainings",
     "style_control_scores",
     "write_picks",
 ]

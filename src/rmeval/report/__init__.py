@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from rmeval.report.figures.style_control import (
         draw_style_control,
     )
+    from rmeval.report.figures.trainings import (
+        draw_trainings,
+    )
     from rmeval.report.html import (
         html_text,
     )
@@ -96,6 +99,9 @@ if TYPE_CHECKING:
     from rmeval.report.terminal import (
         views_text,
     )
+    from rmeval.report.trainings import (
+        trainings_view,
+    )
     from rmeval.report.variance import (
         variance_view,
     )
@@ -134,6 +140,7 @@ else:
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
             "rmeval.report.figures.style_control": ("draw_style_control",),
+            "rmeval.report.figures.trainings": ("draw_trainings",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
@@ -146,6 +153,7 @@ else:
             "rmeval.report.run": ("run_view",),
             "rmeval.report.style_control": ("style_control_view",),
             "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.trainings": ("trainings_view",),
             "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
                 "Row",
@@ -177,6 +185,7 @@ __all__ = [
     "draw_matrix",
     "draw_plan",
     "draw_style_control",
+    "draw_trainings",
     "estimate_view",
     "html_text",
     "item_analysis_view",
@@ -190,6 +199,7 @@ __all__ = [
     "run_view",
     "runs_views",
     "style_control_view",
+    "trainings_view",
     "variance_view",
     "views_text",
     "wrong_view",

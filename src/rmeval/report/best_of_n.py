@@ -90,10 +90,11 @@ def _end(found: BestOfNCurves) -> Table:
     )
     most = found.numbers[-1]
     note = (
-        "share of the gain: (this - random) / (oracle - random); best picked: share of prompts whose pick among all "
-        "responses is the best of them; tied: prompts in which responses of different quality share the highest score"
+        "of the gain: (this - random) / (oracle - random); best picked: share of prompts whose pick among all "
+        "responses is the best of them; tied: prompts in which responses of different quality share the highest score; "
+        "missing: scores"
     )
-    columns = ("", "quality", "share of the gain in %", "best picked in %", "tied", "missing scores")
+    columns = ("", "quality", "% of the gain", "% best picked", "tied", "missing")
     keys = ("name", "value", "share", "best_picked", "tied", "missing")
     return Table("end", columns, rows, f"n = {most}", (note,), keys=keys)
 
@@ -152,7 +153,7 @@ def _overoptimisation(found: BestOfNCurves) -> Table:
     )
     columns = ("", "alpha", "beta", "fitted peak", "highest at n", "change", "p")
     keys = ("name", "alpha", "beta", "fitted_peak", "peak", "change", "p")
-    return Table("over-optimisation", columns, rows, "over-optimisation", notes, keys=keys)
+    return Table("over-optimisation", columns, rows, "over-optimisation", notes, "stacked", keys=keys)
 
 
 def _proxies(found: BestOfNCurves) -> Table:
