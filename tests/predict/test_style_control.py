@@ -13,8 +13,9 @@ import pytest
 
 from rmeval.errors import DataError, RunError
 from rmeval.predict import StyleControl, style_control_scores
-from tests.command import command
+from tests.command import command, process
 from tests.predict.judged import made_up, write_folder, write_lines
+from tests.test_imports import EXTRAS, WITHOUT
 
 
 @pytest.fixture
@@ -231,6 +232,14 @@ def test_tables_for_people_and_programs(folder: Path) -> None:
     assert list(found.to_pandas()["model"]) == ["fancy", "plain", "weak"]
     assert "equal style" in str(found._repr_html_())
     assert json.loads(json.dumps(found.to_dict()))["folders"] == [str(folder)]
+
+
+@pytest.mark.parametrize("method", ["style-control@1", "arena-hard@1"])
+def test_no_extra_is_needed(folder: Path, method: str) -> None:
+    arguments = ["style-control", str(folder), "--method", method, "--resamples", "5"]
+    done = process("-c", WITHOUT.format(extras=(*EXTRAS, "matplotlib"), arguments=arguments))
+    assert done.returncode == 0, done.stderr
+    assert "style-control score" in done.stdout
 
 
 def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
