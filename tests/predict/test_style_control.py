@@ -178,6 +178,7 @@ def test_what_cannot_be_estimated_is_said(tmp_path: Path) -> None:
     assert (fancy.uncontrolled, fancy.controlled_ci) == (1.0, None)
     assert math.isnan(fancy.style_control_score)
     assert found.to_dict()["policies"][0]["controlled"] is None
+    assert "  fancy: 100.0, with style control -\n  plain: " in repr(found)
     text = " ".join(found.notes)
     assert "fancy wins all its battles or loses all: its win rate with style control has no finite estimate" in text
     assert "header is not in the model, because it does not vary" in text

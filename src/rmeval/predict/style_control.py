@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -157,8 +158,8 @@ class StyleControl:
     def __repr__(self) -> str:
         lines = [f"{self.name}  {self.method} against {self.baseline}, judged by {', '.join(self.judges)}"]
         lines += [
-            f"  {one.model}: {percent(one.uncontrolled)}, with style control {percent(one.controlled)} "
-            f"(score {100 * one.style_control_score:+.1f}%)"
+            f"  {one.model}: {percent(one.uncontrolled)}, with style control {percent(one.controlled)}"
+            + ("" if math.isnan(one.style_control_score) else f" (score {100 * one.style_control_score:+.1f}%)")
             for one in self.policies
         ]
         return "\n".join(lines)
