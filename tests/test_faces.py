@@ -53,8 +53,8 @@ FACES = {
         ModelOptions RewardModel load_model model_names
     """,
     "rmeval.predict": """
-        BestOfNCurves CandidateSet CurvePoint Overoptimisation Picker ScoredCandidates best_of_n_curves
-        candidates_of_runs write_picks
+        BestOfNCurves CandidateSet CurvePoint MethodDifference MethodNumber Overoptimisation Picker ScoredCandidates
+        Trainings TrainingsComparison best_of_n_curves candidates_of_runs compare_trainings write_picks
     """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
@@ -73,9 +73,9 @@ FACES = {
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view audit_view best_of_n_view cascade_view chosen_view
         comparison_view csv_text draw_analysis draw_best_of_n draw_cascade draw_comparison draw_matrix draw_plan
-        estimate_view html_text
+        draw_trainings estimate_view html_text
         item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
-        runs_views variance_view views_text wrong_view
+        runs_views trainings_view variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
         ScoredCandidates,
         candidates_of_runs,
     )
+    from rmeval.predict.trainings import (
+        MethodDifference,
+        MethodNumber,
+        Trainings,
+        TrainingsComparison,
+        compare_trainings,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -43,6 +50,13 @@ else:
                 "ScoredCandidates",
                 "candidates_of_runs",
             ),
+            "rmeval.predict.trainings": (
+                "MethodDifference",
+                "MethodNumber",
+                "Trainings",
+                "TrainingsComparison",
+                "compare_trainings",
+            ),
         },
     )
 
@@ -50,10 +64,15 @@ __all__ = [
     "BestOfNCurves",
     "CandidateSet",
     "CurvePoint",
+    "MethodDifference",
+    "MethodNumber",
     "Overoptimisation",
     "Picker",
     "ScoredCandidates",
+    "Trainings",
+    "TrainingsComparison",
     "best_of_n_curves",
     "candidates_of_runs",
+    "compare_trainings",
     "write_picks",
 ]

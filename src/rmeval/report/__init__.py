@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from rmeval.report.figures.plan import (
         draw_plan,
     )
+    from rmeval.report.figures.trainings import (
+        draw_trainings,
+    )
     from rmeval.report.html import (
         html_text,
     )
@@ -89,6 +92,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.terminal import (
         views_text,
+    )
+    from rmeval.report.trainings import (
+        trainings_view,
     )
     from rmeval.report.variance import (
         variance_view,
@@ -127,6 +133,7 @@ else:
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
+            "rmeval.report.figures.trainings": ("draw_trainings",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
@@ -138,6 +145,7 @@ else:
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
             "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.trainings": ("trainings_view",),
             "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
                 "Row",
@@ -168,6 +176,7 @@ __all__ = [
     "draw_comparison",
     "draw_matrix",
     "draw_plan",
+    "draw_trainings",
     "estimate_view",
     "html_text",
     "item_analysis_view",
@@ -180,6 +189,7 @@ __all__ = [
     "plan_view",
     "run_view",
     "runs_views",
+    "trainings_view",
     "variance_view",
     "views_text",
     "wrong_view",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rmeval.messages import count_of
 from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.trainings import TrainingsComparison
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
@@ -19,6 +20,7 @@ from rmeval.report.jury import jury_view
 from rmeval.report.leads import leads_view
 from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.trainings import trainings_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
@@ -100,6 +102,11 @@ def _(value: Jury) -> str:
 @html_of.register
 def _(value: VarianceStudy) -> str:
     return html_text([variance_view(value)])
+
+
+@html_of.register
+def _(value: TrainingsComparison) -> str:
+    return html_text([_short(trainings_view(value))])
 
 
 @html_of.register
