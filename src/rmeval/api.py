@@ -25,6 +25,8 @@ from rmeval.models.options import OPTIONS, check_options, model_options
 from rmeval.predict.correlate import correlate_scores as correlate
 from rmeval.predict.curves import BestOfNCurves
 from rmeval.predict.policy_correlation import Correlations
+from rmeval.predict.style_control import StyleControl
+from rmeval.predict.style_control import style_control_scores as style_control
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -79,6 +81,7 @@ __all__ = [
     "Parity",
     "Plan",
     "Result",
+    "StyleControl",
     "VarianceStudy",
     "WrongExample",
     "WrongExamples",
@@ -103,6 +106,7 @@ __all__ = [
     "parity",
     "plan",
     "score",
+    "style_control",
     "variance",
     "wrong_examples",
 ]

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
         ScoredCandidates,
         candidates_of_runs,
     )
+    from rmeval.predict.style_control import (
+        PolicyStyle,
+        StyleControl,
+        StyleWeight,
+        style_control_scores,
+    )
     from rmeval.predict.trainings import (
         MethodDifference,
         MethodNumber,
@@ -78,6 +84,12 @@ else:
                 "ScoredCandidates",
                 "candidates_of_runs",
             ),
+            "rmeval.predict.style_control": (
+                "PolicyStyle",
+                "StyleControl",
+                "StyleWeight",
+                "style_control_scores",
+            ),
             "rmeval.predict.trainings": (
                 "MethodDifference",
                 "MethodNumber",
@@ -104,12 +116,16 @@ __all__ = [
     "Overoptimisation",
     "Picker",
     "PolicyPoint",
+    "PolicyStyle",
     "ScoredCandidates",
+    "StyleControl",
+    "StyleWeight",
     "Trainings",
     "TrainingsComparison",
     "best_of_n_curves",
     "candidates_of_runs",
     "compare_trainings",
     "correlate_scores",
+    "style_control_scores",
     "write_picks",
 ]
