@@ -23,7 +23,7 @@ FACES = {
         WrongExamples __version__ analyze analyze_items audit bon cascade choose_items compare compare_across
         decide dry_run estimate evaluate export jury load_benchmark load_model open_run parity plan score
         style_control variance wrong_examples
-        Correlations correlate
+        correlate
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names

@@ -24,7 +24,6 @@ from rmeval.models import load_model, refuse_comparators
 from rmeval.models.options import OPTIONS, check_options, model_options
 from rmeval.predict.correlate import correlate_scores as correlate
 from rmeval.predict.curves import BestOfNCurves
-from rmeval.predict.policy_correlation import Correlations
 from rmeval.predict.style_control import StyleControl
 from rmeval.predict.style_control import style_control_scores as style_control
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
@@ -69,7 +68,6 @@ __all__ = [
     "BestOfNCurves",
     "Cascade",
     "ChosenItems",
-    "Correlations",
     "DryRun",
     "Estimate",
     "Exported",
