@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rmeval.messages import count_of
 from rmeval.predict.curves import BestOfNCurves, Overoptimisation, Picker
 from rmeval.report.cells import (
+    COUNT,
     COUNT_OR_DASH,
     DECIMALS,
     DIFFERENCE,
@@ -21,6 +22,7 @@ from rmeval.report.cells import (
     Unit,
     clean,
 )
+from rmeval.report.labels import short_labels
 from rmeval.report.views import Row, Table, View
 
 __all__ = ["best_of_n_view", "picker_name"]
@@ -171,10 +173,17 @@ def _proxies(found: BestOfNCurves) -> Table:
 
 
 def _subsets(found: BestOfNCurves) -> Table:
+    shown = [one for one in found.pickers if one.kind != "weighted"]
+    names = [one.name for one in shown]
     rows = tuple(
-        Row(clean(picker_name(one)), tuple(Number(value, unit=_unit(found)) for value in one.by_subset))
-        for one in found.pickers
+        Row(
+            clean(name),
+            (
+                Number(count, unit=COUNT),
+                *(Number(one.by_subset[place], unit=_unit(found)) for one in shown),
+            ),
+        )
+        for place, (name, count) in enumerate(found.subsets)
     )
-    columns = ("", *(clean(f"{name} ({count})") for name, count in found.subsets))
-    keys = ("name", *(name for name, _ in found.subsets))
-    return Table("subsets", columns, rows, f"quality at n = {found.numbers[-1]} by subset (prompts)", keys=keys)
+    columns, keys = ("", "prompts", *short_labels(names)), ("name", "prompts", *names)
+    return Table("subsets", columns, rows, f"quality at n = {found.numbers[-1]} by subset", keys=keys)
