@@ -57,8 +57,18 @@ def best_of_n_view(found: BestOfNCurves) -> View:
     )
 
 
+def _decimals(value: float) -> str:
+    """Format a quality in its own unit, with as many decimals in a table of qualities of one size."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+_QUALITY = Unit(_decimals, _decimals)
+
+
 def _unit(found: BestOfNCurves) -> Unit:
-    return PERCENT if found.proportion else FIGURES
+    return PERCENT if found.proportion else _QUALITY
 
 
 def _curves(found: BestOfNCurves) -> Table:
@@ -141,7 +151,7 @@ def _overoptimisation(found: BestOfNCurves) -> Table:
                 Number(own.beta, own.beta_ci, DECIMALS),
                 "-" if own.fitted_peak is None else Number(own.fitted_peak, unit=FIGURES),
                 str(own.peak),
-                Number(-own.drop, unit=drop),
+                Number(0.0 - own.drop, unit=drop),
                 Number(own.p, unit=P_VALUE),
             ),
         )
