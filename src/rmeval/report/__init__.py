@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rmeval.report.audit import (
         audit_view,
     )
+    from rmeval.report.best_of_n import (
+        best_of_n_view,
+    )
     from rmeval.report.cascade import (
         cascade_view,
     )
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.figures.analysis import (
         draw_analysis,
+    )
+    from rmeval.report.figures.best_of_n import (
+        draw_best_of_n,
     )
     from rmeval.report.figures.cascade import (
         draw_cascade,
@@ -108,6 +114,7 @@ else:
             "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.audit": ("audit_view",),
+            "rmeval.report.best_of_n": ("best_of_n_view",),
             "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
@@ -121,6 +128,7 @@ else:
                 "estimate_view",
             ),
             "rmeval.report.figures.analysis": ("draw_analysis",),
+            "rmeval.report.figures.best_of_n": ("draw_best_of_n",),
             "rmeval.report.figures.cascade": ("draw_cascade",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
@@ -157,11 +165,13 @@ __all__ = [
     "across_view",
     "analysis_view",
     "audit_view",
+    "best_of_n_view",
     "cascade_view",
     "chosen_view",
     "comparison_view",
     "csv_text",
     "draw_analysis",
+    "draw_best_of_n",
     "draw_cascade",
     "draw_comparison",
     "draw_matrix",

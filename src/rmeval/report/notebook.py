@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmeval.messages import count_of
+from rmeval.predict.curves import BestOfNCurves
 from rmeval.predict.trainings import TrainingsComparison
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
+from rmeval.report.best_of_n import best_of_n_view
 from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
@@ -85,6 +87,11 @@ def _(value: Audit) -> str:
 @html_of.register
 def _(value: Cascade) -> str:
     return html_text([_short(cascade_view(value))])
+
+
+@html_of.register
+def _(value: BestOfNCurves) -> str:
+    return html_text([_short(best_of_n_view(value))])
 
 
 @html_of.register
