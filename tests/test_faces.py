@@ -53,9 +53,8 @@ FACES = {
         ModelOptions RewardModel load_model model_names
     """,
     "rmeval.predict": """
-        BestOfNCurves CandidateSet CurvePoint Overoptimisation Picker ScoredCandidates best_of_n_curves
-        candidates_of_runs write_picks
-        MethodDifference MethodNumber Trainings TrainingsComparison compare_trainings
+        BestOfNCurves CandidateSet CurvePoint MethodDifference MethodNumber Overoptimisation Picker ScoredCandidates
+        Trainings TrainingsComparison best_of_n_curves candidates_of_runs compare_trainings write_picks
     """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
