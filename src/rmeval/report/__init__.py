@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from rmeval.report.best_of_n import (
         best_of_n_view,
     )
+    from rmeval.report.candidates import (
+        candidates_view,
+    )
     from rmeval.report.cascade import (
         cascade_view,
     )
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.figures.plan import (
         draw_plan,
+    )
+    from rmeval.report.figures.style_control import (
+        draw_style_control,
     )
     from rmeval.report.figures.trainings import (
         draw_trainings,
@@ -90,6 +96,9 @@ if TYPE_CHECKING:
     from rmeval.report.run import (
         run_view,
     )
+    from rmeval.report.style_control import (
+        style_control_view,
+    )
     from rmeval.report.terminal import (
         views_text,
     )
@@ -115,6 +124,7 @@ else:
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.audit": ("audit_view",),
             "rmeval.report.best_of_n": ("best_of_n_view",),
+            "rmeval.report.candidates": ("candidates_view",),
             "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
@@ -133,6 +143,7 @@ else:
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
+            "rmeval.report.figures.style_control": ("draw_style_control",),
             "rmeval.report.figures.trainings": ("draw_trainings",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
@@ -144,6 +155,7 @@ else:
             "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
+            "rmeval.report.style_control": ("style_control_view",),
             "rmeval.report.terminal": ("views_text",),
             "rmeval.report.trainings": ("trainings_view",),
             "rmeval.report.variance": ("variance_view",),
@@ -166,6 +178,7 @@ __all__ = [
     "analysis_view",
     "audit_view",
     "best_of_n_view",
+    "candidates_view",
     "cascade_view",
     "chosen_view",
     "comparison_view",
@@ -176,6 +189,7 @@ __all__ = [
     "draw_comparison",
     "draw_matrix",
     "draw_plan",
+    "draw_style_control",
     "draw_trainings",
     "estimate_view",
     "html_text",
@@ -189,6 +203,7 @@ __all__ = [
     "plan_view",
     "run_view",
     "runs_views",
+    "style_control_view",
     "trainings_view",
     "variance_view",
     "views_text",
