@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy import stats
@@ -34,10 +34,16 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=400)
     parser.add_argument("--method", default="pearson")
     parser.add_argument("--only", choices=("coverage", "tests", "differences"))
+    parser.add_argument("--pairs", type=int, default=[1, 3], nargs="+", help="of the table of coverages")
     given = parser.parse_args()
-    for name, rows in (("coverage", coverage), ("tests", tests), ("differences", differences)):
+    tables: dict[str, Callable[[], Iterator[list[str]]]] = {
+        "coverage": lambda: coverage(given.replications, given.method, given.pairs),
+        "tests": lambda: tests(given.replications, given.method),
+        "differences": lambda: differences(given.replications, given.method),
+    }
+    for name, rows in tables.items():
         if given.only in (None, name):
-            for row in rows(given.replications, given.method):
+            for row in rows():
                 print(f"| {' | '.join(row)} |", flush=True)  # noqa: T201
             print()  # noqa: T201
 
@@ -133,11 +139,11 @@ METHODS: dict[str, Callable[[str, Pairs, FloatArray], Interval]] = {
 }
 
 
-def coverage(replications: int, method: str) -> Iterator[list[str]]:
+def coverage(replications: int, method: str, numbers: Sequence[int]) -> Iterator[list[str]]:
     """Yield the rows of the table of coverages and mean widths."""
     yield ["data", "pairs", "models", *METHODS, "width"]
     for shape in ("normal", "skewed", "heavy tails"):
-        for pairs in (1, 3):
+        for pairs in numbers:
             for models in MODELS:
                 cells: dict[str, list[str]] = {name: [] for name in METHODS}
                 widths = []
