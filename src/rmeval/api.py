@@ -19,8 +19,12 @@ from rmeval.doctor.export import Exported
 from rmeval.doctor.export import export_model as export
 from rmeval.doctor.parity import Parity, compare_engines
 from rmeval.errors import DataError, RunError
+from rmeval.importers.best_of_n import bon
 from rmeval.models import load_model, refuse_comparators
 from rmeval.models.options import OPTIONS, check_options, model_options
+from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.style_control import StyleControl
+from rmeval.predict.style_control import style_control_scores as style_control
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -60,6 +64,7 @@ __all__ = [
     "AcrossBenchmarks",
     "Analysis",
     "Audit",
+    "BestOfNCurves",
     "Cascade",
     "ChosenItems",
     "DryRun",
@@ -73,12 +78,14 @@ __all__ = [
     "Parity",
     "Plan",
     "Result",
+    "StyleControl",
     "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze",
     "analyze_items",
     "audit",
+    "bon",
     "cascade",
     "choose_items",
     "compare",
@@ -95,6 +102,7 @@ __all__ = [
     "parity",
     "plan",
     "score",
+    "style_control",
     "variance",
     "wrong_examples",
 ]

@@ -67,6 +67,7 @@ BUILTIN = {
     "ppe-correctness": "rmeval.benchmarks.ppe_correctness:PPECorrectness",
     GENERATED: "rmeval.benchmarks.synthetic:RMBenchSynthetic",
     "pairs": "rmeval.benchmarks.pairs:Pairs",
+    "best-of-n": "rmeval.benchmarks.best_of_n:BestOfN",
 }
 
 
