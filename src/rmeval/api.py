@@ -23,6 +23,8 @@ from rmeval.importers.best_of_n import bon
 from rmeval.models import load_model, refuse_comparators
 from rmeval.models.options import OPTIONS, check_options, model_options
 from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.style_control import StyleControl
+from rmeval.predict.style_control import style_control_scores as style_control
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -76,6 +78,7 @@ __all__ = [
     "Parity",
     "Plan",
     "Result",
+    "StyleControl",
     "VarianceStudy",
     "WrongExample",
     "WrongExamples",
@@ -99,6 +102,7 @@ __all__ = [
     "parity",
     "plan",
     "score",
+    "style_control",
     "variance",
     "wrong_examples",
 ]

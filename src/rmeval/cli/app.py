@@ -32,6 +32,7 @@ from rmeval.cli.plan import plan_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
+from rmeval.cli.style_control import style_control_command
 from rmeval.cli.token_scores import token_scores_command
 from rmeval.cli.variance import variance_command
 
@@ -95,6 +96,7 @@ app.command("candidates", no_args_is_help=True)(candidates_command)
 app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)
 app.command("plan", no_args_is_help=True)(plan_command)
+app.command("style-control", no_args_is_help=True)(style_control_command)
 app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
         ScoredCandidates,
         candidates_of_runs,
     )
+    from rmeval.predict.style_control import (
+        PolicyStyle,
+        StyleControl,
+        StyleWeight,
+        style_control_scores,
+    )
     from rmeval.predict.trainings import (
         MethodDifference,
         MethodNumber,
@@ -50,6 +56,12 @@ else:
                 "ScoredCandidates",
                 "candidates_of_runs",
             ),
+            "rmeval.predict.style_control": (
+                "PolicyStyle",
+                "StyleControl",
+                "StyleWeight",
+                "style_control_scores",
+            ),
             "rmeval.predict.trainings": (
                 "MethodDifference",
                 "MethodNumber",
@@ -68,11 +80,15 @@ __all__ = [
     "MethodNumber",
     "Overoptimisation",
     "Picker",
+    "PolicyStyle",
     "ScoredCandidates",
+    "StyleControl",
+    "StyleWeight",
     "Trainings",
     "TrainingsComparison",
     "best_of_n_curves",
     "candidates_of_runs",
     "compare_trainings",
+    "style_control_scores",
     "write_picks",
 ]

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from rmeval.report.figures.plan import (
         draw_plan,
     )
+    from rmeval.report.figures.style_control import (
+        draw_style_control,
+    )
     from rmeval.report.figures.trainings import (
         draw_trainings,
     )
@@ -92,6 +95,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.run import (
         run_view,
+    )
+    from rmeval.report.style_control import (
+        style_control_view,
     )
     from rmeval.report.terminal import (
         views_text,
@@ -137,6 +143,7 @@ else:
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
+            "rmeval.report.figures.style_control": ("draw_style_control",),
             "rmeval.report.figures.trainings": ("draw_trainings",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
@@ -148,6 +155,7 @@ else:
             "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
+            "rmeval.report.style_control": ("style_control_view",),
             "rmeval.report.terminal": ("views_text",),
             "rmeval.report.trainings": ("trainings_view",),
             "rmeval.report.variance": ("variance_view",),
@@ -181,6 +189,7 @@ __all__ = [
     "draw_comparison",
     "draw_matrix",
     "draw_plan",
+    "draw_style_control",
     "draw_trainings",
     "estimate_view",
     "html_text",
@@ -194,6 +203,7 @@ __all__ = [
     "plan_view",
     "run_view",
     "runs_views",
+    "style_control_view",
     "trainings_view",
     "variance_view",
     "views_text",

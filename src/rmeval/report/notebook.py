@@ -7,6 +7,7 @@ from dataclasses import replace
 from rmeval.candidates.summary import CandidateSummary
 from rmeval.messages import count_of
 from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.style_control import StyleControl
 from rmeval.predict.trainings import TrainingsComparison
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
@@ -22,6 +23,7 @@ from rmeval.report.jury import jury_view
 from rmeval.report.leads import leads_view
 from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.style_control import style_control_view
 from rmeval.report.trainings import trainings_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
@@ -112,6 +114,10 @@ def _(value: VarianceStudy) -> str:
 
 
 @html_of.register
+def _(value: StyleControl) -> str:
+    return html_text([_short(style_control_view(value))])
+
+
 def _(value: TrainingsComparison) -> str:
     return html_text([_short(trainings_view(value))])
 
