@@ -17,10 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis Audit Cascade ChosenItems Comparison DataError DryRun Estimate Evidence Exported
-        Item ItemAnalysis Jury Lead Leads Message ModelComparison ModelError Observation Parity Plan Record Request
-        Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples __version__ analyze
-        analyze_items audit cascade choose_items compare compare_across decide dry_run estimate evaluate export jury
+        AcrossBenchmarks Analysis Audit BestOfNCurves Cascade ChosenItems Comparison DataError DryRun Estimate Evidence
+        Exported Item ItemAnalysis Jury Lead Leads Message ModelComparison ModelError Observation Parity Plan Record
+        Request Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples __version__ analyze
+        analyze_items audit bon cascade choose_items compare compare_across decide dry_run estimate evaluate export jury
         load_benchmark load_model open_run parity plan score variance wrong_examples
     """,
     "rmeval.benchmarks": """
@@ -52,6 +52,10 @@ FACES = {
     "rmeval.models": """
         ModelOptions RewardModel load_model model_names
     """,
+    "rmeval.predict": """
+        BestOfNCurves CandidateSet CurvePoint MethodDifference MethodNumber Overoptimisation Picker ScoredCandidates
+        Trainings TrainingsComparison best_of_n_curves candidates_of_runs compare_trainings write_picks
+    """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
@@ -67,10 +71,11 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View across_view analysis_view audit_view cascade_view chosen_view comparison_view
-        csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view html_text
+        Number Passage Row Table View across_view analysis_view audit_view best_of_n_view cascade_view chosen_view
+        comparison_view csv_text draw_analysis draw_best_of_n draw_cascade draw_comparison draw_matrix draw_plan
+        draw_trainings estimate_view html_text
         item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
-        runs_views variance_view views_text wrong_view
+        runs_views trainings_view variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

@@ -69,6 +69,7 @@ ORDER = (
     ("protocols",),
     ("store",),
     ("results",),
+    ("predict",),
     ("rendering",),
     ("engines",),
     ("models",),

@@ -19,8 +19,10 @@ from rmeval.doctor.export import Exported
 from rmeval.doctor.export import export_model as export
 from rmeval.doctor.parity import Parity, compare_engines
 from rmeval.errors import DataError, RunError
+from rmeval.importers.best_of_n import bon
 from rmeval.models import load_model, refuse_comparators
 from rmeval.models.options import OPTIONS, check_options, model_options
+from rmeval.predict.curves import BestOfNCurves
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -60,6 +62,7 @@ __all__ = [
     "AcrossBenchmarks",
     "Analysis",
     "Audit",
+    "BestOfNCurves",
     "Cascade",
     "ChosenItems",
     "DryRun",
@@ -79,6 +82,7 @@ __all__ = [
     "analyze",
     "analyze_items",
     "audit",
+    "bon",
     "cascade",
     "choose_items",
     "compare",

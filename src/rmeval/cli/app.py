@@ -9,6 +9,7 @@ import typer
 from rmeval._version import __version__
 from rmeval.cli.analyze import analyze_command
 from rmeval.cli.audit import audit_command
+from rmeval.cli.bon import bon_command
 from rmeval.cli.build.app import build_app
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
@@ -87,6 +88,7 @@ app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
+app.command("bon", no_args_is_help=True)(bon_command)
 app.command("cascade", no_args_is_help=True)(cascade_command)
 app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)

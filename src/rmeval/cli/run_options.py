@@ -48,11 +48,13 @@ class RunOutput:
         as_json: Whether all fields are printed as JSON.
         form: The format of tables.
         file: The file; None for standard output.
+        overwrite: Whether files may be replaced.
     """
 
     as_json: bool
     form: o.Format
     file: Path | None
+    overwrite: bool
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> RunOutput:
@@ -62,7 +64,7 @@ class RunOutput:
             RmevalError: If they contradict each other, or a file exists.
         """
         form, file = check_output(given["form"], given["out"], given["as_json"], given["overwrite"])
-        return cls(given["as_json"], form, file)
+        return cls(given["as_json"], form, file, given["overwrite"])
 
     def write(self, fields: Callable[[], Any], views: Callable[[], Sequence[View]]) -> None:
         """Write a result.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "json_values",
     "key_values",
+    "numbers_of",
     "pairs_of",
     "places",
     "reader",
@@ -119,6 +120,18 @@ def words(text: str | None, option: str) -> list[str] | None:
     if found == []:
         raise RmevalError(f"{option} is empty: give at least one name, or leave it out for all")
     return found
+
+
+def numbers_of(text: str | None, option: str) -> list[int] | None:
+    """`1,4,16` as a list.
+
+    Raises:
+        RmevalError: If a part is not a whole number from 1.
+    """
+    found = words(text, option)
+    if wrong := next((part for part in found or () if not _NUMBER.fullmatch(part) or int(part) < 1), None):
+        raise RmevalError(f"{option} must be whole numbers from 1, such as 1,4,16, not {wrong!r}")
+    return None if found is None else [int(part) for part in found]
 
 
 def shares_of(given: Sequence[str] | None, option: str) -> str | dict[str, str] | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rmeval.report.audit import (
         audit_view,
     )
+    from rmeval.report.best_of_n import (
+        best_of_n_view,
+    )
     from rmeval.report.cascade import (
         cascade_view,
     )
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from rmeval.report.figures.analysis import (
         draw_analysis,
     )
+    from rmeval.report.figures.best_of_n import (
+        draw_best_of_n,
+    )
     from rmeval.report.figures.cascade import (
         draw_cascade,
     )
@@ -47,6 +53,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.figures.plan import (
         draw_plan,
+    )
+    from rmeval.report.figures.trainings import (
+        draw_trainings,
     )
     from rmeval.report.html import (
         html_text,
@@ -84,6 +93,9 @@ if TYPE_CHECKING:
     from rmeval.report.terminal import (
         views_text,
     )
+    from rmeval.report.trainings import (
+        trainings_view,
+    )
     from rmeval.report.variance import (
         variance_view,
     )
@@ -102,6 +114,7 @@ else:
             "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.audit": ("audit_view",),
+            "rmeval.report.best_of_n": ("best_of_n_view",),
             "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
@@ -115,10 +128,12 @@ else:
                 "estimate_view",
             ),
             "rmeval.report.figures.analysis": ("draw_analysis",),
+            "rmeval.report.figures.best_of_n": ("draw_best_of_n",),
             "rmeval.report.figures.cascade": ("draw_cascade",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
+            "rmeval.report.figures.trainings": ("draw_trainings",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
@@ -130,6 +145,7 @@ else:
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
             "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.trainings": ("trainings_view",),
             "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
                 "Row",
@@ -149,15 +165,18 @@ __all__ = [
     "across_view",
     "analysis_view",
     "audit_view",
+    "best_of_n_view",
     "cascade_view",
     "chosen_view",
     "comparison_view",
     "csv_text",
     "draw_analysis",
+    "draw_best_of_n",
     "draw_cascade",
     "draw_comparison",
     "draw_matrix",
     "draw_plan",
+    "draw_trainings",
     "estimate_view",
     "html_text",
     "item_analysis_view",
@@ -170,6 +189,7 @@ __all__ = [
     "plan_view",
     "run_view",
     "runs_views",
+    "trainings_view",
     "variance_view",
     "views_text",
     "wrong_view",

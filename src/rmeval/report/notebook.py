@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmeval.messages import count_of
+from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.trainings import TrainingsComparison
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
+from rmeval.report.best_of_n import best_of_n_view
 from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
@@ -17,6 +20,7 @@ from rmeval.report.jury import jury_view
 from rmeval.report.leads import leads_view
 from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.trainings import trainings_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
@@ -86,6 +90,11 @@ def _(value: Cascade) -> str:
 
 
 @html_of.register
+def _(value: BestOfNCurves) -> str:
+    return html_text([_short(best_of_n_view(value))])
+
+
+@html_of.register
 def _(value: Jury) -> str:
     return html_text([_short(jury_view(value))])
 
@@ -93,6 +102,11 @@ def _(value: Jury) -> str:
 @html_of.register
 def _(value: VarianceStudy) -> str:
     return html_text([variance_view(value)])
+
+
+@html_of.register
+def _(value: TrainingsComparison) -> str:
+    return html_text([_short(trainings_view(value))])
 
 
 @html_of.register

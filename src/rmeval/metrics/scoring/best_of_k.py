@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from math import comb
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,12 +15,33 @@ from rmeval.metrics.records import make_record
 from rmeval.metrics.stats.bootstrap import REPLICATES, bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.types import FloatArray, IntArray, Record, ScoreRule
 
-__all__ = ["best_of_k", "curve_records", "pooled_auc", "scaled"]
+__all__ = ["best_of_k", "curve_records", "pooled_auc", "scaled", "top_chances"]
 
 _BLOCK = 4_000_000
 
 
-def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
+def top_chances(size: int, numbers: Sequence[int]) -> FloatArray:
+    """Compute the probability that each of the responses, sorted from the worst, is the best of k drawn at random.
+
+    The response at position r is the best of k with probability C(r, k-1) / C(size, k). From the last position
+    downwards, a probability is the one above it times (r - k + 2) / (r + 1), so that no binomial coefficient overflows.
+
+    Args:
+        size: Number of responses.
+        numbers: The numbers k, from 1 to `size`.
+
+    Returns:
+        float64[numbers, size].
+    """
+    k = np.array(numbers, np.int64)[:, None]
+    place = np.arange(size - 2, -1, -1)[None, :]
+    last: FloatArray = k / size
+    steps = np.concatenate([last, np.maximum(place - k + 2, 0) / (place + 1)], axis=1)
+    found: FloatArray = np.cumprod(steps, axis=1)[:, ::-1]
+    return found
+
+
+def best_of_k(scores: FloatArray, quality: FloatArray, numbers: Sequence[int] | None = None) -> FloatArray:
     """Compute the expected quality of the best-scored response among k drawn at random without replacement.
 
     With the n responses sorted by score, the response at position r (from 0) is the best of k with probability C(r,
@@ -32,9 +52,10 @@ def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
     Args:
         scores: float64[items, n], without NaN.
         quality: float64[items, n].
+        numbers: The numbers k, from 1 to n; by default all of them.
 
     Returns:
-        float64[items, n]: for k = 1 to n.
+        float64[items, numbers].
     """
     items, size = scores.shape
     order = np.argsort(scores, axis=1, kind="stable")
@@ -43,7 +64,7 @@ def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
     new[:, 1:] = scores[:, 1:] != scores[:, :-1]
     group = np.cumsum(new) - 1
     shared = (np.bincount(group, quality.ravel()) / np.bincount(group))[group].reshape(items, size)
-    chance = np.array([[comb(r, k - 1) / comb(size, k) for r in range(size)] for k in range(1, size + 1)])
+    chance = top_chances(size, range(1, size + 1) if numbers is None else numbers)
     found: FloatArray = shared @ chance.T
     return found
 
