@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,14 @@ import torch
 from examples.style_bias.balance import effective_number
 from examples.style_bias.plot import draw_study
 from examples.style_bias.preferences import DOMAINS, make_pairs, training_set
-from examples.style_bias.study import Condition, Trained, read_trained, values_of
+from examples.style_bias.study import Condition, Study, Trained, read_trained
 from examples.style_bias.tables import tables
 from examples.style_bias.training import Settings, train
 
 import rmeval
 from rmeval.benchmarks.synthetic import BLOCK
 from rmeval.files import replacing_text
+from rmeval.report.figures.style import Theme
 
 __all__ = ["CONDITIONS", "study"]
 
@@ -34,6 +35,7 @@ CONDITIONS = (
 """If the chosen response is fancier in all pairs, only rewriting has something to work with."""
 SUBSETS = ("math", "code", "safety-refuse", "safety-response")
 BENCHMARK_SEED = 7
+THEMES: tuple[Theme, ...] = ("light", "dark")
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,16 @@ def _one(plan: Plan, condition: Condition, seed: int) -> Trained:
     return Trained(condition, seed, len(data.pairs), effective_number(data.weight), str(found.path), round(seconds, 1))
 
 
-def write(plan: Plan, trained: Iterable[Trained]) -> str:
+def write(folder: Path, trained: Sequence[Trained]) -> str:
     """Write the tables and the figures, and return the tables."""
-    done = list(trained)
-    values = values_of(done)
-    text = tables(done, values)
-    with replacing_text(plan.out / "tables.md") as file:
+    found = Study.of(trained)
+    if found is None:
+        return "no seed has all conditions yet\n"
+    text = tables(found)
+    with replacing_text(folder / "tables.md") as file:
         file.write(text)
-    for theme in ("light", "dark"):
-        draw_study(values, plan.out / f"style-bias-{theme}.png", theme)
+    for theme in THEMES:
+        draw_study(found, folder / f"style-bias-{theme}.png", theme)
     return text
 
 
@@ -106,7 +109,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     plan = Plan(options.out, options.seeds, options.pairs, options.size, Settings(options.steps))
     sys.stdout.write(f"domains: {', '.join(DOMAINS)}; torch {torch.__version__}, {options.threads} threads\n")
-    sys.stdout.write(write(plan, study(plan)))
+    sys.stdout.write(write(plan.out, study(plan)))
 
 
 if __name__ == "__main__":

@@ -1,38 +1,21 @@
-"""Read the runs of the study: Easy, Normal, Hard and style gap of each condition, over seeds and problems."""
+"""Records of what is trained, and the numbers of each condition over seeds and problems; needs no torch."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from examples.style_bias.preferences import DOMAINS
-from scipy.special import stdtrit
+from rmeval.predict import Trainings, TrainingsComparison, compare_trainings
 
-from rmeval.metrics import OFFICIAL, crossed_components
-from rmeval.metrics.scoring.style_substance import credit_matrices, levels
-from rmeval.metrics.stats.variance import standard_error
-from rmeval.store.run import read_scored
-from rmeval.types import FloatArray
+__all__ = ["ALL", "GAP", "NUMBERS", "Condition", "Study", "Trained", "read_trained"]
 
-__all__ = [
-    "ALL",
-    "NUMBERS",
-    "Condition",
-    "Estimate",
-    "Trained",
-    "estimate",
-    "estimates",
-    "problem_values",
-    "read_trained",
-]
-
-NUMBERS = ("easy", "normal", "hard", "gap")
-ALL = "all"
-CONFIDENCE = 0.95
+ALL = "domains"
+"""Scope of the mean over the domains."""
+GAP = "style_gap"
+"""Easy minus Hard."""
+NUMBERS = ("easy", "normal", "hard", GAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,110 +60,54 @@ class Trained:
 
 
 def read_trained(file: Path) -> list[Trained]:
-    """Read what `run.py` has recorded; nothing if the file does not exist."""
+    """Read the records of finished models; there are none if the file does not exist."""
     if not file.exists():
         return []
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     return [Trained(**row | {"condition": Condition(**row["condition"])}) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over seeds and problems, with its 95% interval; without one if all values are equal."""
+@dataclass(frozen=True)
+class Study:
+    """The numbers of a study.
 
-    value: float
-    ci: tuple[float, float] | None
-
-    def shown(self, signed: bool = False) -> str:
-        """Format the estimate in points."""
-        text = f"{100 * self.value:+.1f}" if signed else f"{100 * self.value:.1f}"
-        return text if self.ci is None else f"{text} [{100 * self.ci[0]:.1f}, {100 * self.ci[1]:.1f}]"
-
-
-def problem_values(folder: Path) -> dict[str, FloatArray]:
-    """Read a run and compute the numbers of each problem, float64[problems, 4] in the order of `NUMBERS`, by domain."""
-    run = read_scored(folder)
-    found = run.benchmark.outcomes(run.items.table, run.evidence(run.variant(None)), OFFICIAL)
-    own = levels(credit_matrices(found))
-    own = np.concatenate([own[:, :3], own[:, :1] - own[:, 2:3]], axis=1)
-    domain = np.array([found.subsets[code].partition("-")[0] for code in found.subset])
-    return {name: _by_problem(own[domain == name], found.cluster[domain == name]) for name in DOMAINS}
-
-
-def _by_problem(values: FloatArray, cluster: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> FloatArray:
-    _, place, size = np.unique(cluster, return_inverse=True, return_counts=True)
-    found = np.zeros((len(size), values.shape[1]))
-    np.add.at(found, place, values)
-    return found / size[:, None]
-
-
-def estimate(values: FloatArray) -> Estimate:
-    """Estimate a mean for other seeds and other problems from the same populations.
-
-    The variance of the mean has a component of problems, one of seeds, and one of their interaction (see
-    `rmeval.metrics.crossed_components`). The interval uses Student's t with the number of seeds less one degrees of
-    freedom, which is conservative if problems contribute most of the variance.
-
-    Args:
-        values: float64[problems, seeds].
+    Attributes:
+        trained: The models of the seeds that all conditions have.
+        levels: Easy, Normal, Hard and style gap of each condition, by its name.
+        changes: For each cure, its comparison with the same dose without a cure: style gap and Normal.
     """
-    mean = float(values.mean())
-    if values.shape[1] < 2 or np.ptp(values) == 0:
-        return Estimate(mean, None)
-    problems, seeds = values.shape
-    error = standard_error(crossed_components(values, ("seed",)), {"problem": problems, "seed": seeds})
-    wide = float(stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) * error
-    return Estimate(mean, (mean - wide, mean + wide))
 
+    trained: tuple[Trained, ...]
+    levels: TrainingsComparison
+    changes: dict[Condition, TrainingsComparison]
 
-Values = Mapping[Condition, Mapping[str, FloatArray]]
-"""For each condition and domain, float64[problems, seeds, numbers]."""
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions in the order in which they are trained."""
+        return list(dict.fromkeys(one.condition for one in self.trained))
 
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds."""
+        return sorted({one.seed for one in self.trained})
 
-def values_of(trained: Sequence[Trained]) -> dict[Condition, dict[str, FloatArray]]:
-    """Read the runs of all conditions, of the seeds that all of them have.
-
-    Domains have equally many problems, so the mean over all problems is the mean over domains.
-    """
-    conditions = list(dict.fromkeys(one.condition for one in trained))
-    place = {(one.condition, one.seed): Path(one.run) for one in trained}
-    seeds = [
-        seed
-        for seed in sorted({one.seed for one in trained})
-        if all((condition, seed) in place for condition in conditions)
-    ]
-    found = {}
-    for condition in conditions:
-        runs = [problem_values(place[condition, seed]) for seed in seeds]
-        own = {domain: np.stack([run[domain] for run in runs], axis=1) for domain in DOMAINS} if runs else {}
-        found[condition] = own | ({ALL: np.concatenate(list(own.values()))} if own else {})
-    return found
-
-
-def estimates(values: Values) -> dict[Condition, dict[str, dict[str, Estimate]]]:
-    """Estimate every number of each condition and domain, and its difference from the same dose without a cure."""
-    found: dict[Condition, dict[str, dict[str, Estimate]]] = {}
-    for condition, domains in values.items():
-        base = values.get(Condition(condition.dose), {})
-        found[condition] = {}
-        for domain, own in domains.items():
-            numbers = {name: estimate(own[..., k]) for k, name in enumerate(NUMBERS)}
-            if domain in base and condition.cure != "none":
-                apart = own - base[domain]
-                numbers |= {f"change of {name}": estimate(apart[..., k]) for k, name in enumerate(NUMBERS)}
-            found[condition][domain] = numbers
-    return found
-
-
-def smallest_change(values: FloatArray) -> float:
-    """Return the smallest true change that this number of seeds and problems finds with a probability of 80%.
-
-    Args:
-        values: float64[problems, seeds], differences.
-    """
-    found = estimate(values)
-    if found.ci is None:
-        return math.nan
-    seeds = values.shape[1]
-    half = (found.ci[1] - found.ci[0]) / 2
-    return half * (1 + float(stdtrit(seeds - 1, 0.8)) / float(stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)))
+    @classmethod
+    def of(cls, trained: Sequence[Trained]) -> Study | None:
+        """Read the runs; None if no seed has all conditions yet."""
+        conditions = list(dict.fromkeys(one.condition for one in trained))
+        there = {(one.condition, one.seed) for one in trained}
+        seeds = {one.seed for one in trained}
+        whole = {seed for seed in seeds if all((condition, seed) in there for condition in conditions)}
+        kept = sorted((one for one in trained if one.seed in whole), key=lambda one: one.seed)
+        if not kept:
+            return None
+        runs = {
+            condition: Trainings(str(condition), [one.run for one in kept if one.condition == condition])
+            for condition in conditions
+        }
+        changes = {
+            condition: compare_trainings([own, runs[Condition(condition.dose)]], metrics=("normal", GAP))
+            for condition, own in runs.items()
+            if condition.cure != "none"
+        }
+        return cls(tuple(kept), compare_trainings(list(runs.values()), metrics=NUMBERS), changes)

@@ -5,56 +5,90 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from examples.style_bias.preferences import CURES, DOMAINS
-from examples.style_bias.study import ALL, NUMBERS, Condition, Trained, Values, estimates, smallest_change
+from examples.style_bias.study import ALL, GAP, NUMBERS, Condition, Study
+
+import rmeval
+from rmeval.metrics.scoring.style_substance import COMPARISONS
+from rmeval.metrics.stats.trainings import TrainingsMean
+from rmeval.types import STYLES
 
 __all__ = ["tables"]
 
-TITLES = {"easy": "Easy", "normal": "Normal", "hard": "Hard", "gap": "style gap"}
+SHORT = dict(zip(STYLES, ("concise", "plain", "markdown"), strict=True))
+CELLS = tuple(comparison.tag for comparison in COMPARISONS)
+TITLES = {"easy": "Easy", "normal": "Normal", "hard": "Hard", GAP: "style gap"}
 
 
-def tables(trained: Sequence[Trained], values: Values) -> str:
-    """Return the tables of doses, of cures, and of domains."""
-    found = estimates(values)
-    if not any(found.values()):
-        return "no seed has all conditions yet\n"
-    doses = [one for one in found if one.cure == "none"]
-    cures = [one for one in found if one.cure != "none"]
-    size = {one: [each for each in trained if each.condition == one] for one in found}
-    dose_rows = [[f"{100 * one.dose:.0f}", *(found[one][ALL][name].shown() for name in NUMBERS)] for one in doses]
-    cure_rows = [
-        [
-            f"{100 * one.dose:.0f}",
-            one.cure,
-            f"{_mean(each.pairs for each in size[one]):,.0f}",
-            f"{_mean(each.effective for each in size[one]):,.0f}",
-            *(found[one][ALL][name].shown() for name in ("gap", "normal")),
-            *(
-                found[one][ALL][f"change of {name}"].shown(signed=True) if one.cure != "none" else "-"
-                for name in ("gap", "normal")
-            ),
-        ]
-        for one in sorted({*cures, *(Condition(one.dose) for one in cures)}, key=_place)
+def tables(study: Study) -> str:
+    """Return the tables of doses, of cures, of domains and of cells, and the time that the models took."""
+    rows = sorted(study.conditions, key=lambda one: (one.dose, CURES.index(one.cure)))
+    doses = [one for one in rows if one.cure == "none"]
+    cured = {one.dose for one in study.changes}
+    by_dose = [[_percent(one), *(_level(study, one, name) for name in NUMBERS)] for one in doses]
+    by_domain = [
+        [str(one), *(_level(study, one, name, domain) for domain in DOMAINS for name in (GAP, "normal"))]
+        for one in rows
     ]
-    domain_rows = [
-        [str(one), *(f"{found[one][domain][name].shown()}" for domain in DOMAINS for name in ("gap", "normal"))]
-        for one in sorted(found, key=_place)
+    parts = [
+        _table(["chosen is fancier, %", *TITLES.values()], by_dose),
+        _table(
+            ["dose, %", "cure", "pairs", "effective", "style gap", "Normal", "change of gap", "change of Normal"],
+            [_cure(study, one) for one in rows if one.dose in cured],
+        ),
+        _table(["", *(f"{domain} {TITLES[name]}" for domain in DOMAINS for name in (GAP, "normal"))], by_domain),
     ]
-    changes = [f"{one}: {_found(values, one, 3)} in the gap, {_found(values, one, 1)} in Normal" for one in cures]
-    heads = ["chosen is fancier, %", *TITLES.values()]
-    cured = ["dose, %", "cure", "pairs", "effective", "style gap", "Normal", "change of gap", "change of Normal"]
-    domains = ["", *(f"{domain} {TITLES[name]}" for domain in DOMAINS for name in ("gap", "normal"))]
-    parts = [_table(heads, dose_rows), _table(cured, cure_rows), _table(domains, domain_rows)]
-    power = "Smallest change found with 80% power, in points: " + "; ".join(changes) + ".\n"
-    return "\n".join([*parts, power, _times(trained)])
+    parts.append(_table(["chosen / rejected", *(_cell(tag) for tag in CELLS)], [_matrix(study, one) for one in rows]))
+    minutes = sum(one.seconds for one in study.trained) / 60
+    return "\n".join(
+        [*parts, f"{len(study.trained)} models, seeds {_listed(study.seeds)}, {minutes:.1f} minutes of CPU time.\n"]
+    )
 
 
-def _found(values: Values, one: Condition, number: int) -> str:
-    apart = values[one][ALL][..., number] - values[Condition(one.dose)][ALL][..., number]
-    return f"{100 * smallest_change(apart):.1f}"
+def _cure(study: Study, one: Condition) -> list[str]:
+    models = [each for each in study.trained if each.condition == one]
+    changes = ["-", "-"]
+    if one in study.changes:
+        found = study.changes[one]
+        changes = [_change(found.difference(*found.methods, metric=name, scope=ALL).mean) for name in (GAP, "normal")]
+    return [
+        _percent(one),
+        one.cure,
+        f"{_mean(each.pairs for each in models):,.0f}",
+        f"{_mean(each.effective for each in models):,.0f}",
+        *(_level(study, one, name) for name in (GAP, "normal")),
+        *changes,
+    ]
 
 
-def _place(one: Condition) -> tuple[float, int]:
-    return one.dose, CURES.index(one.cure)
+def _cell(tag: str) -> str:
+    """Return a short heading of a cell."""
+    return " / ".join(SHORT[style] for style in tag.split("/"))
+
+
+def _matrix(study: Study, one: Condition) -> list[str]:
+    """Return the style-substance matrix of a condition: means over seeds and domains."""
+    results = [rmeval.open_run(each.run) for each in study.trained if each.condition == one]
+    means = [_mean(own.value(f"cell:{tag}", domain) for own in results for domain in DOMAINS) for tag in CELLS]
+    return [str(one), *(f"{100 * mean:.1f}" for mean in means)]
+
+
+def _level(study: Study, one: Condition, metric: str, scope: str = ALL) -> str:
+    mean = study.levels.number(str(one), metric, scope).mean
+    return _interval(f"{100 * mean.value:.1f}", mean)
+
+
+def _change(mean: TrainingsMean) -> str:
+    """Format a difference with its interval and its minimum detectable effect."""
+    text = _interval(f"{100 * mean.value:+.1f}", mean)
+    return text if mean.ci is None else f"{text} (MDE {100 * mean.mde:.1f})"
+
+
+def _interval(text: str, mean: TrainingsMean) -> str:
+    return text if mean.ci is None else f"{text} [{100 * mean.ci[0]:.1f}, {100 * mean.ci[1]:.1f}]"
+
+
+def _percent(one: Condition) -> str:
+    return f"{100 * one.dose:.0f}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -67,7 +101,5 @@ def _mean(values: Iterable[float]) -> float:
     return sum(own) / len(own)
 
 
-def _times(trained: Sequence[Trained]) -> str:
-    seeds = {one.seed for one in trained}
-    minutes = sum(one.seconds for one in trained) / 60
-    return f"{len(trained)} models of {len(seeds)} seeds, {minutes:.1f} minutes of CPU time.\n"
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))

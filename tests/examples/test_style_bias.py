@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +15,8 @@ import torch
 from examples.style_bias import run
 from examples.style_bias.balance import style_counts
 from examples.style_bias.preferences import CURES, DOMAINS, Pair, TrainingSet, make_pairs, training_set
-from examples.style_bias.study import (
-    ALL,
-    NUMBERS,
-    Condition,
-    Trained,
-    estimate,
-    estimates,
-    problem_values,
-    read_trained,
-    smallest_change,
-)
+from examples.style_bias.study import ALL, GAP, Condition, Study, Trained, read_trained
+from examples.style_bias.tables import tables
 from examples.style_bias.training import Settings, batches, train
 
 import rmeval
@@ -115,56 +107,66 @@ def test_training_depends_on_its_seed_only() -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_numbers_of_problems_average_to_those_of_the_run(tmp_path: Path) -> None:
-    def length_and_words(conversations: list[list[dict[str, str]]]) -> list[float]:
+def length_and_words(factor: float) -> Callable[[list[list[dict[str, str]]]], list[float]]:
+    def score(conversations: list[list[dict[str, str]]]) -> list[float]:
         texts = [one[-1]["content"] for one in conversations]
-        return [len(text) % 97 + 0.2 * len(text) for text in texts]
+        return [zlib.crc32(text.encode()) % 97 + factor * len(text) for text in texts]
 
-    found = rmeval.evaluate(
-        length_and_words, "rm-bench-synthetic", size=80, subsets=run.SUBSETS, name="made", out=tmp_path
-    )
-    values = problem_values(found.path)
-    assert {domain: len(own) for domain, own in values.items()} == dict.fromkeys(DOMAINS, 10)
-    for domain in DOMAINS:
-        for k, name in enumerate(NUMBERS):
-            expected = found.value("style_gap" if name == "gap" else name, domain)
-            assert values[domain][:, k].mean() == pytest.approx(expected)
+    return score
 
 
-def test_the_interval_has_the_variance_of_seeds_and_problems() -> None:
-    """Mean squares of a two-way table, computed by hand."""
-    random = np.random.default_rng(0)
-    values = random.normal(size=(12, 1)) + 0.8 * random.normal(size=(1, 4)) + 0.5 * random.normal(size=(12, 4))
-    found = estimate(values)
-    assert found.ci is not None
-    rows, columns, mean = values.mean(axis=1), values.mean(axis=0), values.mean()
-    rest = values - rows[:, None] - columns + mean
-    of_rows, of_columns = 4 * rows.var(ddof=1), 12 * columns.var(ddof=1)
-    of_rest = np.square(rest).sum() / (11 * 3)
-    error = math.sqrt((of_rows + of_columns - of_rest) / 48)
-    assert found.value == pytest.approx(mean)
-    assert found.ci[1] - mean == pytest.approx(3.182446 * error, rel=1e-5)
-    # Half a width finds a change with a probability of one half; 80% need the 80% quantile more.
-    assert smallest_change(values) == pytest.approx((3.182446 + 0.978472) * error, rel=1e-5)
+def made_runs(folder: Path) -> list[Trained]:
+    """Two seeds of three conditions; the third has a seed more."""
+    conditions = {Condition(0.9): 0.5, Condition(0.9, "matched"): 0.0, Condition(0.5): 0.01}
+    found = []
+    for condition, factor in conditions.items():
+        for seed in range(3 if condition.dose == 0.5 else 2):
+            result = rmeval.evaluate(
+                length_and_words(factor + 0.02 * seed),
+                "rm-bench-synthetic",
+                size=32,
+                subsets=run.SUBSETS,
+                name=f"{condition} {seed}",
+                out=folder,
+            )
+            found.append(Trained(condition, seed, 40, 38.5, str(result.path), 1.5))
+    return found
 
 
-def test_equal_values_have_no_interval() -> None:
-    assert estimate(np.ones((5, 3))).shown() == "100.0"
-    assert estimate(np.ones((5, 1))).ci is None
-    assert math.isnan(smallest_change(np.zeros((5, 3))))
+def test_the_study_has_the_means_of_the_runs(tmp_path: Path) -> None:
+    trained = made_runs(tmp_path)
+    found = Study.of(trained)
+    assert found is not None
+    assert found.seeds == [0, 1]
+    biased, cured = Condition(0.9), Condition(0.9, "matched")
+    expected = {
+        condition: np.mean(
+            [
+                rmeval.open_run(one.run).value("style_gap", domain)
+                for one in trained
+                if one.condition == condition
+                for domain in DOMAINS
+            ]
+        )
+        for condition in (biased, cured)
+    }
+    for condition, gap in expected.items():
+        assert found.levels.number(str(condition), GAP, ALL).mean.value == pytest.approx(gap)
+    assert list(found.changes) == [cured]
+    change = found.changes[cured].difference(str(cured), str(biased), GAP, ALL)
+    assert change.mean.value == pytest.approx(expected[cured] - expected[biased])
+    assert expected[biased] > 0.4
+    text = tables(found)
+    assert f"| 90 | matched | 40 | 38 | {100 * expected[cured]:.1f} [" in text
+    assert f"| {100 * change.mean.value:+.1f} [" in text
+    assert "6 models, seeds 0, 1, 0.1 minutes of CPU time." in text
 
 
-def test_changes_are_paired() -> None:
-    random = np.random.default_rng(0)
-    base = random.normal(size=(6, 3, 4))
-    shift = np.array([0.0, 0.1, 0.2, 0.3])
-    values = {Condition(0.9): {ALL: base}, Condition(0.9, "matched"): {ALL: base + shift}}
-    found = estimates(values)[Condition(0.9, "matched")][ALL]
-    for k, name in enumerate(NUMBERS):
-        change = found[f"change of {name}"]
-        assert change.value == pytest.approx(shift[k])
-        assert change.ci is None or change.ci == pytest.approx((shift[k], shift[k]))
-    assert "change of gap" not in estimates(values)[Condition(0.9)][ALL]
+def test_a_study_without_a_whole_seed_has_no_numbers(tmp_path: Path) -> None:
+    one = Trained(Condition(0.9), 0, 40, 40.0, "runs/x", 1.0)
+    assert Study.of([]) is None
+    assert Study.of([one, replace(one, condition=Condition(0.5), seed=1)]) is None
+    assert "no seed" in run.write(tmp_path, [])
 
 
 def test_records_are_read_again(tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_the_study_in_miniature(
     second = capsys.readouterr().out
     assert second.count("of CPU time\n") == len(run.CONDITIONS)
     assert "seed 0" not in second.split("|")[0]
-    assert "18 models of 2 seeds" in second
+    assert "18 models, seeds 0, 1" in second
     assert "100% fancier, rewritten" in second
     text = (out / "tables.md").read_text()
     assert second.endswith(text)
