@@ -49,7 +49,8 @@ def _cure(study: Study, one: Condition) -> list[str]:
     changes = ["-", "-"]
     if one in study.changes:
         found = study.changes[one]
-        changes = [_change(found.difference(*found.methods, metric=name, scope=ALL).mean) for name in (GAP, "normal")]
+        first, second = found.methods
+        changes = [_change(found.difference(first, second, name, ALL).mean) for name in (GAP, "normal")]
     return [
         _percent(one),
         one.cure,
