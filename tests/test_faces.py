@@ -17,11 +17,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis Audit BestOfNCurves Cascade ChosenItems Comparison DataError DryRun Estimate Evidence
-        Exported Item ItemAnalysis Jury Lead Leads Message ModelComparison ModelError Observation Parity Plan Record
-        Request Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples __version__ analyze
-        analyze_items audit bon cascade choose_items compare compare_across decide dry_run estimate evaluate export jury
-        load_benchmark load_model open_run parity plan score variance wrong_examples
+        AcrossBenchmarks Analysis Audit BestOfNCurves Cascade ChosenItems Comparison DataError DryRun Estimate
+        Evidence Exported Item ItemAnalysis Jury Lead Leads Message ModelComparison ModelError Observation
+        Parity Plan Record Request Response Result RmevalError RunError StyleControl VarianceStudy WrongExample
+        WrongExamples __version__ analyze analyze_items audit bon cascade choose_items compare compare_across
+        decide dry_run estimate evaluate export jury load_benchmark load_model open_run parity plan score
+        style_control variance wrong_examples
+        correlate
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -30,6 +32,9 @@ FACES = {
     "rmeval.build": """
         BuildConfig BuildFolder BuildResult Candidate Change Check Dropped Problem Record Source StageResult build
         load_config
+    """,
+    "rmeval.candidates": """
+        CandidateSummary WriterOptions plan_candidates verify_candidates write_candidates
     """,
     "rmeval.data": """
         EvidenceTable ItemTable ObservationTable Row Vectors
@@ -53,8 +58,10 @@ FACES = {
         ModelOptions RewardModel load_model model_names
     """,
     "rmeval.predict": """
-        BestOfNCurves CandidateSet CurvePoint MethodDifference MethodNumber Overoptimisation Picker ScoredCandidates
-        Trainings TrainingsComparison best_of_n_curves candidates_of_runs compare_trainings write_picks
+        BestOfNCurves CandidateSet CurvePoint MethodDifference MethodNumber Overoptimisation Picker PolicyStyle
+        ScoredCandidates StyleControl StyleWeight Trainings TrainingsComparison best_of_n_curves
+        candidates_of_runs compare_trainings style_control_scores write_picks
+        Coefficient Correlation CorrelationDifference Correlations LeftOut Match Matches PolicyPoint correlate_scores
     """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
@@ -71,11 +78,12 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View across_view analysis_view audit_view best_of_n_view cascade_view chosen_view
-        comparison_view csv_text draw_analysis draw_best_of_n draw_cascade draw_comparison draw_matrix draw_plan
-        draw_trainings estimate_view html_text
-        item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
-        runs_views trainings_view variance_view views_text wrong_view
+        Number Passage Row Table View across_view analysis_view audit_view best_of_n_view candidates_view cascade_view
+        chosen_view comparison_view csv_text draw_analysis draw_best_of_n draw_cascade draw_comparison draw_matrix
+        draw_plan draw_style_control draw_trainings estimate_view html_text item_analysis_view json_value jury_view
+        latex_text leads_view markdown_text parity_view plan_view run_view runs_views style_control_view
+        trainings_view variance_view views_text wrong_view
+        correlations_view draw_correlations
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

@@ -41,7 +41,10 @@ def test_a_row(tmp_path: Path) -> None:
 
 def test_messages_and_rows_without_optional_columns(tmp_path: Path) -> None:
     talk = [{"role": "system", "content": "s"}, {"role": "human", "content": "q"}]
-    rows = [{"prompt": talk, "responses": ["x"]}, {"prompt": "q", "responses": ["y", "z"], "gold": None}]
+    rows: list[dict[str, Any]] = [
+        {"prompt": talk, "responses": ["x"]},
+        {"prompt": "q", "responses": ["y", "z"], "gold": None},
+    ]
     first, second = items(tmp_path, *rows, roles={"human": "user"})
     assert [message.role for message in first.prompt] == ["system", "user"]
     assert (first.id, second.id, second.meta) == ("0", "1", {})
@@ -116,7 +119,8 @@ def test_the_numbers_by_hand(result: rmeval.Result) -> None:
     assert value["best_of_1", "all"] == pytest.approx((5 / 4 + 0.5) / 6)
     assert value["oracle", "all"] == 1
     assert value["best_picked", "all"] == pytest.approx((4 + 0.5) / 6)
-    assert (value["best_of_4", "x"], value["best_of_4", "y"]) == (1, pytest.approx(0.25))
+    assert value["best_of_4", "x"] == 1
+    assert value["best_of_4", "y"] == pytest.approx(0.25)
     top = next(one for one in result.records if (one.metric, one.scope) == ("best_of_4", "all"))
     assert (top.n_items, top.ties, top.failures) == (6, 1, 0)
     assert top.ci is not None
@@ -143,16 +147,17 @@ def test_show_and_compare(result: rmeval.Result, capsys: pytest.CaptureFixture[s
 
 
 def test_unknown_and_ragged_quality(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"prompt": "a", "responses": ["1", "22", "333"], "gold": [2, 3, 7]},
         {"prompt": "b", "responses": ["1", "22"], "gold": [4, 8]},
         {"prompt": "c", "responses": ["1", "22"], "gold": [4, None]},
     ]
     found = rmeval.evaluate("baseline:longest", "best-of-n", written(tmp_path, *rows), out=tmp_path / "runs")
-    value = {(one.metric, one.scope): (one.value, one.n_items) for one in found.records}
+    record = {(one.metric, one.scope): one for one in found.records}
     # Of the three pairs of the first prompt, two contain the longest response.
-    assert value["best_of_2", "all"] == (pytest.approx(((7 + 7 + 3) / 3 + 8) / 2), 2)
-    assert value["best_picked", "all"] == (1, 2)
+    assert record["best_of_2", "all"].value == pytest.approx(((7 + 7 + 3) / 3 + 8) / 2)
+    assert record["best_picked", "all"].value == 1
+    assert {one.n_items for one in found.records} == {2}
     notes = "\n".join(found.notes)
     assert "1 prompt of 3 with a response of unknown quality" in notes
     assert "prompts have 2 to 3 responses: N goes up to 2" in notes

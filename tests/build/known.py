@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from rmeval.build.recipes.code_blocks import parsed_python
+from rmeval.solutions.code_blocks import parsed_python
 from tests.build.oracle import run_plainly
 from tests.build.wrong_code import mutants
 

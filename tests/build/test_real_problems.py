@@ -15,8 +15,8 @@ import pytest
 
 from rmeval.build import BuildFolder, Record, StageResult, build, load_config
 from rmeval.build.answers import AnswerLog
-from rmeval.build.problems.keys import boxed
-from rmeval.build.recipes.final_answers import needs_algebra, normalised
+from rmeval.solutions.final_answers import needs_algebra, normalised
+from rmeval.solutions.keys import boxed
 from tests.build.known import Known, gsm8k, humaneval, math_algebra, math_test, mbpp, with_mutants
 from tests.build.oracle import run_plainly
 from tests.build.scripted import ScriptedModel

@@ -7,7 +7,7 @@ import copy
 import random
 from collections.abc import Iterator
 
-from rmeval.build.recipes.code_blocks import parsed_python
+from rmeval.solutions.code_blocks import parsed_python
 
 __all__ = ["EMPTY", "FLAKY", "FORGED", "LOOP", "mutants", "off", "wrapped"]
 

@@ -91,7 +91,8 @@ def test_the_curves_are_the_runs_own_numbers(folder: Path, curves: rmeval.BestOf
         run, own = rmeval.open_run(run_of(folder, name)), curves.picker(name)
         for point in own.points[1:]:
             record = run.record(f"best_of_{point.n}")
-            assert (point.quality, point.ci) == (pytest.approx(record.value), pytest.approx(record.ci))
+            assert point.quality == pytest.approx(record.value)
+            assert point.ci == pytest.approx(record.ci)
         assert own.best_picked == pytest.approx(run.value("best_picked"))
         assert own.by_subset == pytest.approx([run.record("best_of_8", name).value for name, _ in curves.subsets])
     assert curves.picker("oracle", "oracle").end.quality == pytest.approx(run.value("oracle"))
@@ -343,6 +344,40 @@ def test_other_benchmarks_with_quality_work(tmp_path: Path) -> None:
     curves = rmeval.bon(run)
     assert curves.picker("random", "random").end.quality == 0.5
     assert any(note.startswith("no majority vote, because final answers are not known") for note in curves.notes)
+
+
+def test_files_with_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The candidates' own file with a column of scores gives the numbers of a run that gives these scores."""
+    rows = rows_of(30, 8)
+    scored = [row | {"scores": {"m": [float(text.split()[-1]) for text in row["responses"]]}} for row in rows]
+    file = written(tmp_path / "scored.jsonl", scored)
+    (tmp_path / "models.py").write_text(MODELS)
+    run = rmeval.evaluate(f"{tmp_path}/models.py:Good", "best-of-n", file, out=tmp_path / "runs")
+    one, other = rmeval.bon(file), rmeval.bon(run)
+    assert [point.quality for point in one.picker("m").points] == pytest.approx(
+        [point.quality for point in other.picker("Good").points]
+    )
+    votes = [found.picker("majority vote", "majority") for found in (one, other)]
+    assert [(point.quality, point.ci) for point in votes[0].points] == [
+        (point.quality, point.ci) for point in votes[1].points
+    ]
+    (note,) = write_picks(one, tmp_path / "picks.jsonl")
+    assert note == "the picks have no texts, because the candidates do not come from a run"
+    for options, message in (
+        ((file, run.path), "is a file and"),
+        ((file, "--gold", run.path), "--gold is for runs, and"),
+        ((file, "--steps", "min"), "has no scores of steps"),
+        ((run.path, "--steps", "min"), "--steps is for files of candidates: leave it out for runs"),
+    ):
+        done = command(capsys, "bon", *options)
+        assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_a_published_file_gives_its_published_number(shared: Path) -> None:
+    """RewardMATH is a best-of-10 with one right solution: .1718 for the product of the steps' scores."""
+    found = rmeval.bon(shared / "data" / "dumps" / "rewardmath-Math_Shepherd_reward.json.gz", steps="prod")
+    assert found.pickers[0].end.quality == pytest.approx(0.1718, abs=5e-5)
+    assert [point.quality for point in found.picker("random", "random").points] == pytest.approx([0.1] * 5)
 
 
 def test_the_shapes_of_results(curves: rmeval.BestOfNCurves) -> None:

@@ -195,7 +195,7 @@ def test_of_four_responses_the_best_wrong_one_is_shown(tmp_path: Path) -> None:
     assert [one.erratum for one in found] == [None, "none is right"]
     assert found.notes == (
         "3 comparisons without a winner, because annotators call it a tie: not shown",
-        "1 item without comparisons, because they are judged as groups: not shown",
+        "1 item without comparisons, because other numbers are of them: not shown",
     )
 
 

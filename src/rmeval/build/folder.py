@@ -191,8 +191,8 @@ class BuildFolder:
         for role, name in names.items():
             if earlier.setdefault(role, name) != name:
                 raise RunError(
-                    f"the {role} of this build was {earlier[role]}, and now is {name}: use the first, or another "
-                    "folder with `out`"
+                    f"the {role} was {earlier[role]} at earlier starts, and now is {name}: use the first, or another "
+                    "place with `out`"
                 )
         write_json(self.path / "models.json", earlier)
 

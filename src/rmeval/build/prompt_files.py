@@ -19,7 +19,7 @@ from rmeval.messages import chosen_from, quoted
 from rmeval.protocols.judging import rendered
 from rmeval.types import Message
 
-__all__ = ["PromptFile", "PromptFiles", "packaged_prompts"]
+__all__ = ["PromptFile", "PromptFiles", "packaged_prompts", "read_prompt"]
 
 _SUFFIX = ".jinja"
 _BORDER = re.compile(r"^---\s*$", re.MULTILINE)
@@ -102,7 +102,8 @@ class PromptFiles:
         """
         if name not in self._own:
             path = None if self._folder is None else self._folder / f"{name}{_SUFFIX}"
-            self._own[name] = packaged_prompts()[name] if path is None or not path.is_file() else _read(name, path)
+            has_own = path is not None and path.is_file()
+            self._own[name] = read_prompt(name, path) if path and has_own else packaged_prompts()[name]
         return self._own[name]
 
     def versions(self) -> list[str]:
@@ -114,7 +115,7 @@ def packaged_prompts() -> dict[str, PromptFile]:
     """The packaged prompts by name."""
     if not _packaged:
         root = Path(str(files("rmeval.build") / "prompts"))
-        _packaged.update({name: _read(name, root / f"{name}{_SUFFIX}") for name in _names(root)})
+        _packaged.update({name: read_prompt(name, root / f"{name}{_SUFFIX}") for name in _names(root)})
     return _packaged
 
 
@@ -127,7 +128,12 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob(f"*{_SUFFIX}"))
 
 
-def _read(name: str, path: Path) -> PromptFile:
+def read_prompt(name: str, path: Path) -> PromptFile:
+    """Read a prompt file.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
     try:
         return PromptFile(name, path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:

@@ -23,6 +23,7 @@ from rmeval.models.judge.find import find_writer
 from rmeval.models.judge.model import seed_of
 from rmeval.models.options import model_options
 from rmeval.protocols.judging import Asked, Output, Prompt, Sampling
+from rmeval.solutions.once import Result
 from rmeval.transport.budget import Price, read_prices
 from rmeval.transport.calls import Usage
 from rmeval.types import Request
@@ -30,7 +31,7 @@ from rmeval.types import Request
 if TYPE_CHECKING:
     from rmeval.sandbox import Sandbox, TestSuite, Verdict
 
-__all__ = ["Ask", "Result", "Tools"]
+__all__ = ["Ask", "Tools"]
 
 Job = TypeVar("Job")
 
@@ -38,21 +39,6 @@ _TOGETHER = 32
 """Number of verdicts that are written to disk together; those of a process that is killed are found again."""
 Progress = Callable[[int, int, str], None]
 """Called with the number of calls that are done, their total, and what is running."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of a job that runs on this machine.
-
-    Attributes:
-        key: The job's key.
-        value: The result, in JSON types.
-        lasts: Whether it holds for all later starts of the build.
-    """
-
-    key: str
-    value: Any
-    lasts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +84,7 @@ class Tools:
         verdicts: AnswerLog,
         progress: Progress,
         accept_failures: bool = False,
+        resends_cut: bool = True,
     ) -> None:
         """Store the parts; nothing is called, and no sandbox is started.
 
@@ -108,11 +95,13 @@ class Tools:
             verdicts: The log of runs of code.
             progress: Called while calls are made.
             accept_failures: Whether to go on after calls that failed.
+            resends_cut: Whether a call whose answer is cut off is sent once more, with twice the limit.
         """
         self.config = config
         self.folder = folder
         self.prompts = PromptFiles(None if config.prompts is None else config.path(config.prompts))
         self.accept_failures = accept_failures
+        self._resends_cut = resends_cut
         self._answers, self._verdicts = answers, verdicts
         self._progress = progress
         self._backends: dict[Role, Backend] = {}
@@ -232,7 +221,7 @@ class Tools:
             groups.setdefault(one.role, []).append(asked)
         for role, own in groups.items():
             backend = self._backend(role)
-            for found in whole_outputs(backend, own):
+            for found in whole_outputs(backend, own) if self._resends_cut else backend.outputs(own):
                 yield [_answer(one.key, output, backend) for one, output in found]
 
     def _temperature(self, ask: Ask) -> float:

@@ -11,9 +11,11 @@ from rmeval.cli.analyze import analyze_command
 from rmeval.cli.audit import audit_command
 from rmeval.cli.bon import bon_command
 from rmeval.cli.build.app import build_app
+from rmeval.cli.candidates import candidates_command
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
+from rmeval.cli.correlate import correlate_command
 from rmeval.cli.demo import demo_command
 from rmeval.cli.doctor import doctor_command
 from rmeval.cli.errata import errata_command
@@ -31,6 +33,7 @@ from rmeval.cli.plan import plan_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
+from rmeval.cli.style_control import style_control_command
 from rmeval.cli.token_scores import token_scores_command
 from rmeval.cli.variance import variance_command
 
@@ -90,9 +93,12 @@ app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
 app.command("bon", no_args_is_help=True)(bon_command)
 app.command("cascade", no_args_is_help=True)(cascade_command)
+app.command("correlate", no_args_is_help=True)(correlate_command)
+app.command("candidates", no_args_is_help=True)(candidates_command)
 app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)
 app.command("plan", no_args_is_help=True)(plan_command)
+app.command("style-control", no_args_is_help=True)(style_control_command)
 app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)

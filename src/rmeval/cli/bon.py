@@ -17,7 +17,10 @@ from rmeval.errors import RmevalError
 __all__ = ["bon_command"]
 
 _PICKS = "Picks"
-Runs = Annotated[list[Path], typer.Argument(help="Runs on the same candidates, or folders with runs in them.")]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(help="Runs on the same candidates, folders with runs in them, or files of candidates with scores."),
+]
 Gold = Annotated[
     Path | None, typer.Option(help="Run whose scores are the quality, such as a gold reward model's or a judge's.")
 ]
@@ -28,6 +31,9 @@ MaxN = Annotated[
     ),
 ]
 At = Annotated[str | None, typer.Option(help="Numbers n, such as 1,4,16. Default: powers of two.")]
+Steps = Annotated[
+    str | None, typer.Option(help="Score of a response from those of its steps in files: min, prod, last or mean.")
+]
 Picks = Annotated[
     Path | None,
     typer.Option(help="File for the picked responses: .jsonl, .json, .csv or .parquet.", rich_help_panel=_PICKS),
@@ -45,6 +51,7 @@ def bon_command(
     gold: Gold = None,
     max_n: MaxN = None,
     at: At = None,
+    steps: Steps = None,
     picks: Picks = None,
     picks_layout: PickLayout = "rows",
     plots: o.Plots = None,
@@ -66,7 +73,7 @@ def bon_command(
     if picks is None and picks_layout != "rows":
         raise RmevalError("--picks-layout is for the file of --picks: give that, or leave it out")
     check_files(picks, overwrite=output.overwrite)
-    found = bon(runs, gold=gold, at=numbers_of(at, "--at"), max_n=max_n, **reading)
+    found = bon(runs, gold=gold, at=numbers_of(at, "--at"), max_n=max_n, steps=steps, **reading)
     if plots is not None:
         from rmeval.report.figures.best_of_n import draw_best_of_n
 

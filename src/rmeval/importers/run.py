@@ -19,11 +19,13 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.base import TableBenchmark
 from rmeval.cache import files_digest
 from rmeval.data.reading import read_object, stem_of
-from rmeval.data.rows import Row, read_rows
+from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.files import stamp
-from rmeval.importers.formats import STEPS, Form, ItemIndex, Reading, Score, Verdict, form_of, from_csv, judged_by
-from rmeval.messages import count_of, shortened, visible
+from rmeval.importers.candidates.forms import BEST_OF_N, candidate_form
+from rmeval.importers.documents import rows_of_file
+from rmeval.importers.formats import STEPS, Form, ItemIndex, Reading, Score, Verdict, form_of, judged_by
+from rmeval.messages import count_of, visible
 from rmeval.models.imported import Imported
 from rmeval.protocols import FoundProtocol, ProtocolLike
 from rmeval.protocols.pointwise import IMPORTED, parse
@@ -60,7 +62,8 @@ def import_scores(
         out: Folder of runs.
         selection: The items to use.
         oracle: Score each response with its gold instead of reading a file.
-        name: Name of the model; if None, it is taken from the file.
+        name: Name of the model; if None, it is taken from the file. In a file of candidates with the scores of several
+            reward models, the one whose scores to import.
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to override a lock that another process seems to hold.
         steps: Reduction of the scores of a response's steps: `min`, `prod`, `last` or `mean`.
@@ -85,7 +88,7 @@ def import_scores(
         file, planned = _planned(scores, benchmark, selection, items_from_scores)
         if file.form.verdicts:
             planned = planned.for_comparing()
-        found = _read(file, [one.item for one in planned.items()], steps)
+        found = _read(file, [one.item for one in planned.items()], steps, name)
         source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
         if stamp(scores) != before:
             raise DataError(f"{scores} changed while rmeval was reading it: import it again when it is complete")
@@ -113,42 +116,18 @@ class _File:
     model: str | None
 
     @classmethod
-    def of(cls, path: Path) -> _File:
-        """Read a file of scores.
+    def of(cls, path: Path, benchmark: Benchmark) -> _File:
+        """Read a file of scores of a benchmark.
 
         Raises:
             DataError: If it cannot be read, or its format is not supported.
         """
         document = read_object(path) if path.is_file() and path.stat().st_size else None
-        rows = read_rows(path) if document is None else _rows_of(document, path)
-        if path.name.endswith((".csv", ".csv.gz", ".csv.zst")):
-            rows = list(map(from_csv, rows))
+        rows = list(rows_of_file(path, document))
         name = document.get("model") if document else judged_by(rows[0])
-        form = form_of(set(rows[0].fields), rows[0].where)
+        candidates = benchmark.card.id == BEST_OF_N
+        form = candidate_form(rows[0]) if candidates else form_of(set(rows[0].fields), rows[0].where)
         return cls(path, rows, form, visible(name).strip() or None if isinstance(name, str) else None)
-
-
-def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
-    """Return the rows of a JSON object with lists of rows or with columns; values that are not lists are ignored."""
-    lists = {name: values for name, values in document.items() if isinstance(values, list)}
-    if any(lists.values()) and all(isinstance(row, dict) for values in lists.values() for row in values):
-        return [
-            Row({"_part": name} | row, f"{path} {shortened(name)} entry {number}")
-            for name, rows in lists.items()
-            for number, row in enumerate(rows)
-        ]
-    if not lists and sum(isinstance(value, int | float) for value in document.values()) > 1:
-        raise DataError(
-            f"{path} contains subset accuracies instead of scores: show them with rmeval show {path} --from-subsets"
-        )
-    lengths = {len(values) for values in lists.values()}
-    if len(lengths) != 1 or lengths == {0}:
-        raise DataError(f"{path} must contain rows, or columns of equal length: check that it is a file of scores")
-    names = list(lists)
-    return [
-        Row(dict(zip(names, values, strict=True)), f"{path} row {number}")
-        for number, values in enumerate(zip(*lists.values(), strict=True))
-    ]
 
 
 def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
@@ -169,7 +148,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
     If the benchmark's data are missing but the file contains its items, the error suggests `items_from_scores`.
     """
     if stated:
-        file = _File.of(scores)
+        file = _File.of(scores, benchmark)
         benchmark = copy.copy(benchmark)
         benchmark.data = str(scores)
         planned = plan(benchmark, selection, _stated_items(file, benchmark))
@@ -177,10 +156,10 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
     try:
         planned = plan(benchmark, selection)
     except DataError as error:
-        if benchmark.data is None and benchmark.card.id in _File.of(scores).form.states:
+        if benchmark.data is None and benchmark.card.id in _File.of(scores, benchmark).form.states:
             raise DataError(f"{error}; or take the items from the file of scores with `items_from_scores`") from error
         raise
-    return _File.of(scores), planned
+    return _File.of(scores, benchmark), planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +212,13 @@ ScoresByItem = dict[str, dict[int, Score]]
 VerdictsByItem = dict[str, dict[tuple[tuple[int, int], int], Verdict]]
 
 
-def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
+def _read(file: _File, items: Sequence[Item], steps: str | None, model: str | None = None) -> _Found:
     """Collect the values of a file for some items.
 
     Raises:
         DataError: If the file has no value for any item, or repeats one.
     """
-    reading = Reading(file.path, file.rows, ItemIndex.of(items), steps)
+    reading = Reading(file.path, file.rows, ItemIndex.of(items), steps, model=model)
     scores, verdicts = _collected(file, reading)
     if not scores and not verdicts:
         raise DataError(_nothing(file))

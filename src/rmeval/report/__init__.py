@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from rmeval.report.best_of_n import (
         best_of_n_view,
     )
+    from rmeval.report.candidates import (
+        candidates_view,
+    )
     from rmeval.report.cascade import (
         cascade_view,
     )
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.comparison import (
         comparison_view,
+    )
+    from rmeval.report.correlate import (
+        correlations_view,
     )
     from rmeval.report.csv_ import (
         csv_text,
@@ -48,11 +54,17 @@ if TYPE_CHECKING:
     from rmeval.report.figures.comparison import (
         draw_comparison,
     )
+    from rmeval.report.figures.correlate import (
+        draw_correlations,
+    )
     from rmeval.report.figures.matrix import (
         draw_matrix,
     )
     from rmeval.report.figures.plan import (
         draw_plan,
+    )
+    from rmeval.report.figures.style_control import (
+        draw_style_control,
     )
     from rmeval.report.figures.trainings import (
         draw_trainings,
@@ -90,6 +102,9 @@ if TYPE_CHECKING:
     from rmeval.report.run import (
         run_view,
     )
+    from rmeval.report.style_control import (
+        style_control_view,
+    )
     from rmeval.report.terminal import (
         views_text,
     )
@@ -115,6 +130,7 @@ else:
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.audit": ("audit_view",),
             "rmeval.report.best_of_n": ("best_of_n_view",),
+            "rmeval.report.candidates": ("candidates_view",),
             "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
@@ -130,9 +146,12 @@ else:
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.best_of_n": ("draw_best_of_n",),
             "rmeval.report.figures.cascade": ("draw_cascade",),
+            "rmeval.report.correlate": ("correlations_view",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
+            "rmeval.report.figures.correlate": ("draw_correlations",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
+            "rmeval.report.figures.style_control": ("draw_style_control",),
             "rmeval.report.figures.trainings": ("draw_trainings",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.item_analysis": ("item_analysis_view",),
@@ -144,6 +163,7 @@ else:
             "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
+            "rmeval.report.style_control": ("style_control_view",),
             "rmeval.report.terminal": ("views_text",),
             "rmeval.report.trainings": ("trainings_view",),
             "rmeval.report.variance": ("variance_view",),
@@ -166,16 +186,20 @@ __all__ = [
     "analysis_view",
     "audit_view",
     "best_of_n_view",
+    "candidates_view",
     "cascade_view",
     "chosen_view",
     "comparison_view",
+    "correlations_view",
     "csv_text",
     "draw_analysis",
     "draw_best_of_n",
     "draw_cascade",
     "draw_comparison",
+    "draw_correlations",
     "draw_matrix",
     "draw_plan",
+    "draw_style_control",
     "draw_trainings",
     "estimate_view",
     "html_text",
@@ -189,6 +213,7 @@ __all__ = [
     "plan_view",
     "run_view",
     "runs_views",
+    "style_control_view",
     "trainings_view",
     "variance_view",
     "views_text",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rmeval.messages import count_of
 from rmeval.predict.curves import BestOfNCurves, Overoptimisation, Picker
 from rmeval.report.cells import (
+    COUNT,
     COUNT_OR_DASH,
     DECIMALS,
     DIFFERENCE,
@@ -21,6 +22,7 @@ from rmeval.report.cells import (
     Unit,
     clean,
 )
+from rmeval.report.labels import short_labels
 from rmeval.report.views import Row, Table, View
 
 __all__ = ["best_of_n_view", "picker_name"]
@@ -55,8 +57,18 @@ def best_of_n_view(found: BestOfNCurves) -> View:
     )
 
 
+def _decimals(value: float) -> str:
+    """Format a quality in its own unit, with as many decimals in a table of qualities of one size."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+_QUALITY = Unit(_decimals, _decimals)
+
+
 def _unit(found: BestOfNCurves) -> Unit:
-    return PERCENT if found.proportion else FIGURES
+    return PERCENT if found.proportion else _QUALITY
 
 
 def _curves(found: BestOfNCurves) -> Table:
@@ -139,7 +151,7 @@ def _overoptimisation(found: BestOfNCurves) -> Table:
                 Number(own.beta, own.beta_ci, DECIMALS),
                 "-" if own.fitted_peak is None else Number(own.fitted_peak, unit=FIGURES),
                 str(own.peak),
-                Number(-own.drop, unit=drop),
+                Number(0.0 - own.drop, unit=drop),
                 Number(own.p, unit=P_VALUE),
             ),
         )
@@ -171,10 +183,17 @@ def _proxies(found: BestOfNCurves) -> Table:
 
 
 def _subsets(found: BestOfNCurves) -> Table:
+    shown = [one for one in found.pickers if one.kind != "weighted"]
+    names = [one.name for one in shown]
     rows = tuple(
-        Row(clean(picker_name(one)), tuple(Number(value, unit=_unit(found)) for value in one.by_subset))
-        for one in found.pickers
+        Row(
+            clean(name),
+            (
+                Number(count, unit=COUNT),
+                *(Number(one.by_subset[place], unit=_unit(found)) for one in shown),
+            ),
+        )
+        for place, (name, count) in enumerate(found.subsets)
     )
-    columns = ("", *(clean(f"{name} ({count})") for name, count in found.subsets))
-    keys = ("name", *(name for name, _ in found.subsets))
-    return Table("subsets", columns, rows, f"quality at n = {found.numbers[-1]} by subset (prompts)", keys=keys)
+    columns, keys = ("", "prompts", *short_labels(names)), ("name", "prompts", *names)
+    return Table("subsets", columns, rows, f"quality at n = {found.numbers[-1]} by subset", keys=keys)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rmeval.candidates.summary import CandidateSummary
 from rmeval.messages import count_of
 from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.policy_correlation import Correlations
+from rmeval.predict.style_control import StyleControl
 from rmeval.predict.trainings import TrainingsComparison
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.audit import audit_view
 from rmeval.report.best_of_n import best_of_n_view
+from rmeval.report.candidates import candidates_view
 from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
+from rmeval.report.correlate import correlations_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.item_analysis import item_analysis_view
@@ -20,6 +25,7 @@ from rmeval.report.jury import jury_view
 from rmeval.report.leads import leads_view
 from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.style_control import style_control_view
 from rmeval.report.trainings import trainings_view
 from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
@@ -90,8 +96,18 @@ def _(value: Cascade) -> str:
 
 
 @html_of.register
+def _(value: Correlations) -> str:
+    return html_text([_short(correlations_view(value))])
+
+
+@html_of.register
 def _(value: BestOfNCurves) -> str:
     return html_text([_short(best_of_n_view(value))])
+
+
+@html_of.register
+def _(value: CandidateSummary) -> str:
+    return html_text([_short(candidates_view(value))])
 
 
 @html_of.register
@@ -105,6 +121,10 @@ def _(value: VarianceStudy) -> str:
 
 
 @html_of.register
+def _(value: StyleControl) -> str:
+    return html_text([_short(style_control_view(value))])
+
+
 def _(value: TrainingsComparison) -> str:
     return html_text([_short(trainings_view(value))])
 

@@ -195,7 +195,7 @@ class _Pool:
         if undecided:
             yield f"{count_of(undecided, 'comparison')} without a winner, because annotators call it a tie: not shown"
         if without:
-            yield f"{count_of(without, 'item')} without comparisons, because they are judged as groups: not shown"
+            yield f"{count_of(without, 'item')} without comparisons, because other numbers are of them: not shown"
 
     def examples(self, kept: _Kept, n: int, data: Any) -> tuple[tuple[WrongExample, ...], list[str]]:
         """Return the worst of each model with their texts, and a note on missing texts; see `read_item_texts`."""

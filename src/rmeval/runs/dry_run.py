@@ -28,9 +28,11 @@ from rmeval.transport import Usage
 from rmeval.transport.budget import Price, price_of, read_prices
 from rmeval.types import IntArray
 
-__all__ = ["DryRun", "dry_run"]
+__all__ = ["BY_BYTES", "DryRun", "dry_run", "estimated_tokens"]
 
 _BYTES_OF_A_TOKEN = 4
+BY_BYTES = f"a token for {_BYTES_OF_A_TOKEN} bytes"
+"""How tokens are estimated without a tokenizer."""
 _TWICE = 3
 """The tokens of an output that is cut off, and of the second one with twice the limit, in limits."""
 
@@ -189,7 +191,7 @@ def _folders(out: Path, planned: Plan, model: str, asking: JudgeProtocol, option
 def _counter(options: ModelOptions) -> tuple[str, Callable[[Prompt], int]]:
     """What counts the tokens of a prompt."""
     if options.tokenizer is None:
-        return "a token for 4 bytes", _estimated
+        return BY_BYTES, estimated_tokens
     from rmeval.rendering.tokenizer import load_tokenizer
 
     tokenizer, _ = load_tokenizer(options.tokenizer, None, options.trust_remote_code, options.tokenizer_kwargs)
@@ -200,7 +202,8 @@ def _counter(options: ModelOptions) -> tuple[str, Callable[[Prompt], int]]:
     return f"the tokenizer {options.tokenizer}, without the chat template", counted
 
 
-def _estimated(prompt: Prompt) -> int:
+def estimated_tokens(prompt: Prompt) -> int:
+    """Estimate the tokens of a prompt from its bytes."""
     size = sum(len(one.content.encode("utf-8", "replace")) for one in prompt.messages)
     return -(-size // _BYTES_OF_A_TOKEN)
 

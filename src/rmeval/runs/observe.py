@@ -246,7 +246,10 @@ def refuse_no_scores(observations: ObservationTable) -> None:
         RunError: If there is no score, with the reason.
     """
     if not len(observations.status):
-        raise RunError("the protocol asks nothing about these items: choose other items or another protocol")
+        raise RunError(
+            "the protocol asks nothing about these items: choose other items, or another protocol, such as one that "
+            "scores or rates each response"
+        )
     if not observations.has_value.any():
         reason = observations.why_missing(np.arange(len(observations.status)))
         count = len(observations.status)

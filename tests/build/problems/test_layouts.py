@@ -13,10 +13,10 @@ import pyarrow.parquet
 import pytest
 
 from rmeval.build import Record
-from rmeval.build.problems.keys import boxes
 from rmeval.build.problems.layouts import LAYOUTS
 from rmeval.errors import DataError
 from rmeval.sandbox import Sandbox, TestSuite
+from rmeval.solutions.keys import boxes
 from tests.build.problems.samples import (
     GSM8K,
     HUMANEVAL,

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from rmeval.build.problems.keys import boxed, final_line
 from rmeval.build.problems.suites import check_tests, docstring_of, first_called, pack_tests, statements
 from rmeval.build.prompt_files import PromptFiles
 from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.messages import quoted
+from rmeval.solutions.keys import boxed, final_line
 
-__all__ = ["LAYOUTS", "Found", "Layout", "LeftOut", "find_layout"]
+__all__ = ["LAYOUTS", "Found", "Layout", "LeftOut", "answer_of", "find_layout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _rows(row: Row, prompts: PromptFiles) -> Found | LeftOut:
     prompt = _only_turn(row)
     if isinstance(prompt, LeftOut):
         return prompt
-    return Found(prompt, None, name, _answer(row), check_tests(row))
+    return Found(prompt, None, name, answer_of(row), check_tests(row))
 
 
 def _preferences(row: Row, prompts: PromptFiles) -> Found | LeftOut:
@@ -90,7 +90,12 @@ def _only_turn(row: Row) -> str | LeftOut:
     return LeftOut("more than one turn", row.optional_name("id"), f"the turns are: {roles}")
 
 
-def _answer(row: Row) -> str:
+def answer_of(row: Row) -> str:
+    """The key in the column `answer`, as a text; empty without one.
+
+    Raises:
+        DataError: If it is neither a text nor a number.
+    """
     value = row.fields.get("answer")
     if value is None or isinstance(value, str):
         return (value or "").strip()
@@ -164,7 +169,7 @@ def _gsm8k(row: Row, prompts: PromptFiles) -> Found:
 def _math(row: Row, prompts: PromptFiles) -> Found | LeftOut:
     name = next((row.name(one) for one in ("unique_id", "id", "idx") if row.fields.get(one) is not None), None)
     name = None if name is None else f"MATH/{name}"
-    key = _answer(row) or boxed(row.text("solution"))
+    key = answer_of(row) or boxed(row.text("solution"))
     if key is None:
         return LeftOut("no key", name, "the solution has no \\boxed{} with a final answer")
     return Found(row.text("problem").strip(), None, name, key, meta=row.meta("type", "subject", "level"))

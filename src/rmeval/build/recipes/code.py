@@ -13,7 +13,6 @@ from pydantic import Field
 from rmeval.build import config
 from rmeval.build.config import Role
 from rmeval.build.prompt_files import packaged_prompts
-from rmeval.build.recipes.code_blocks import main_block
 from rmeval.build.recipes.code_check import CodeCheck, Solution
 from rmeval.build.recipes.samples import (
     SIDES,
@@ -31,8 +30,9 @@ from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Sid
 from rmeval.build.stage import REWRITERS, PlannedCalls
 from rmeval.build.tools import Tools
 from rmeval.errors import DataError
+from rmeval.solutions.code_blocks import main_block
 
-__all__ = ["CodeOptions", "CodeRecipe"]
+__all__ = ["CodeOptions", "CodeRecipe", "prompt_values", "refuse_missing_compilers"]
 
 _PROMPT = "code/solve"
 _SPELT = {"python": "Python", "cpp": "C++", "java": "Java", "javascript": "JavaScript", "rust": "Rust", "go": "Go"}
@@ -71,9 +71,9 @@ class CodeRecipe:
         yield from (Dropped(record.key, "no tests") for record in records if not record.problem.tests)
         if tested:
             tools.need_sandbox()
-        _refuse_missing_compilers(tested)
+        refuse_missing_compilers([one.problem for one in tested], "leave such problems out with `filters`")
         prompt = tools.prompts.get(_PROMPT)
-        samples = draw_samples([one.problem for one in tested], prompt, _values, options, tools, "solutions")
+        samples = draw_samples([one.problem for one in tested], prompt, prompt_values, options, tools, "solutions")
         check = _check(options, tools)
         found = _first(tested, samples, check)
         ordered = _near_misses_first(tested, found, check)
@@ -104,20 +104,24 @@ class CodeRecipe:
         return []
 
 
-def _refuse_missing_compilers(records: Sequence[Record]) -> None:
+def refuse_missing_compilers(problems: Sequence[Problem], instead: str) -> None:
     """Make sure that solutions can be run, before calls are paid.
+
+    Args:
+        problems: Problems with tests.
+        instead: What to do if no toolchain can be installed.
 
     Raises:
         DataError: If a language has no toolchain here.
     """
     from rmeval.sandbox import toolchains
 
-    for record in records:
-        language = _language(record.problem)
+    for problem in problems:
+        language = _language(problem)
         if language not in toolchains():
             raise DataError(
-                f"{record.key} is a problem in {_SPELT.get(language, language)}, for which there is no toolchain on "
-                "this machine: install one, or leave such problems out with `filters`"
+                f"{problem.key} is a problem in {_SPELT.get(language, language)}, for which there is no toolchain on "
+                f"this machine: install one, or {instead}"
             )
 
 
@@ -125,7 +129,8 @@ def _language(problem: Problem) -> str:
     return str(problem.tests.get("language", "python"))
 
 
-def _values(problem: Problem) -> dict[str, Any]:
+def prompt_values(problem: Problem) -> dict[str, Any]:
+    """The variables of a prompt for a problem; the programming language is Python where there are no tests."""
     language = _language(problem)
     return {
         "problem": problem.prompt,

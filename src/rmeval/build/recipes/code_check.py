@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from rmeval.build.recipes.code_blocks import Code, is_empty, is_nondeterministic, parsed_python, read_code
 from rmeval.build.recipes.counted_tests import counted, share_held
 from rmeval.build.recipes.samples import SIDES, Finding
 from rmeval.build.records import Problem
 from rmeval.build.tools import Tools
+from rmeval.solutions.code_blocks import Code, is_empty, is_nondeterministic, parsed_python, read_code
 
 if TYPE_CHECKING:
     from rmeval.sandbox import TestSuite, Verdict

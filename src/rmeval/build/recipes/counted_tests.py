@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rmeval.build.recipes.code_blocks import parsed_python
+from rmeval.solutions.code_blocks import parsed_python
 
 if TYPE_CHECKING:
     from rmeval.sandbox import TestSuite, Verdict

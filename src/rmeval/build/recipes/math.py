@@ -9,8 +9,6 @@ from typing import Any, Literal
 from rmeval.build import config
 from rmeval.build.config import Role
 from rmeval.build.prompt_files import packaged_prompts
-from rmeval.build.recipes.algebra import Algebra, equalities, unreadable_keys
-from rmeval.build.recipes.final_answers import final_answers, normalised
 from rmeval.build.recipes.samples import (
     Finding,
     SampleOptions,
@@ -23,6 +21,8 @@ from rmeval.build.recipes.samples import (
 from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
 from rmeval.build.stage import REWRITERS, PlannedCalls
 from rmeval.build.tools import Tools
+from rmeval.solutions.algebra import Algebra, equalities, unreadable_keys
+from rmeval.solutions.final_answers import final_answers, normalised
 
 __all__ = ["MathOptions", "MathRecipe"]
 

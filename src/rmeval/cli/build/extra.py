@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from rmeval.extras import need_extra
+from rmeval.extras import is_installed, need_extra
 
 __all__ = ["need_build"]
 
 _PACKAGES = ("pydantic", "datasketch", "py3langid")
 
 
-def need_build() -> None:
+def need_build(what: str = "the builder") -> None:
     """Refuse an installation without the extra, before anything is read.
+
+    Args:
+        what: What needs it.
 
     Raises:
         RmevalError: If a package is missing.
     """
     for name in _PACKAGES:
-        try:
-            found = find_spec(name)
-        except ImportError:
-            found = None
-        if found is None:
-            raise need_extra(ModuleNotFoundError(name=name), "the builder", "build")
+        if not is_installed(name):
+            raise need_extra(ModuleNotFoundError(name=name), what, "build")

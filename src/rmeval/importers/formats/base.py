@@ -84,6 +84,7 @@ class Reading:
         steps: Reduction of step scores, a name of `STEPS`; None if the user gave none.
         remarks: Notes on rows, each with the number of rows.
         reduced: Whether the file has scores of steps.
+        model: The reward model whose scores to read from a file with those of several; None if the user gave none.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Reading:
     steps: str | None = None
     remarks: Counter[str] = field(default_factory=Counter)
     reduced: bool = False
+    model: str | None = None
     _seen: set[str] = field(default_factory=set)
     _times: Counter[str] = field(default_factory=Counter)
 

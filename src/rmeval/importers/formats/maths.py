@@ -15,7 +15,7 @@ from rmeval.importers.formats.index import place_holder
 from rmeval.messages import count_of, quoted
 from rmeval.types import Item, Response
 
-__all__ = ["FORMS"]
+__all__ = ["FORMS", "right_one"]
 
 
 def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
@@ -56,14 +56,14 @@ def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, lis
         # RewardBench's math-prm pairs do not name the writers of the texts.
         right = winner_of(item)
         if len(item.responses) == len(writers) == 2 and right is not None:
-            first = _right_one(writers)
+            first = right_one(writers)
             return item, [right if place == first else 1 - right for place in range(2)]
     if near:
         raise _other_solutions(row, near[0], writers)
     return None
 
 
-def _right_one(writers: Sequence[str]) -> int:
+def right_one(writers: Sequence[str]) -> int:
     """Return the position of the right solution: the one by a person, or the first."""
     return writers.index(_PERSON) if writers.count(_PERSON) == 1 else 0
 
@@ -180,7 +180,7 @@ def _states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
         seen.add(problem)
         if "chosen_position" in row.fields:
             writers = ["(the right one's writer is not in the file)", *writers]
-        first = _right_one(writers)
+        first = right_one(writers)
         for place, writer in enumerate([writers[first], *writers[:first], *writers[first + 1 :]]):
             yield Row(
                 {

@@ -66,7 +66,7 @@ def find_writer(spec: str, options: ModelOptions, sampling: Sampling) -> Backend
         ModelError: If it cannot be used.
     """
     if spec.startswith("baseline:") or is_file_spec(spec):
-        raise ModelError(f"{spec} is no language model that writes texts: choose another `model`")
+        raise ModelError(f"{spec} is no language model that writes texts: choose another model")
     return _backend(spec, options, Writing(sampling))
 
 

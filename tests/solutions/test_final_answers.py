@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rmeval.build.problems.keys import boxed
-from rmeval.build.recipes.algebra import Algebra
-from rmeval.build.recipes.final_answers import compared, final_answers, needs_algebra, normalised
+from rmeval.solutions.algebra import Algebra
+from rmeval.solutions.final_answers import compared, final_answers, last_answer, needs_algebra, normalised
+from rmeval.solutions.keys import boxed
 from tests.build.known import rows
 
 
@@ -109,7 +109,7 @@ ALGEBRA = [
 
 
 def test_a_comparison_ends_although_the_build_was_killed() -> None:
-    command = [sys.executable, "-m", "rmeval.build.recipes.algebra_process", "1"]
+    command = [sys.executable, "-m", "rmeval.solutions.algebra_process", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.write(b'["1", "9^{9^{9^{9}}}"]\n')
@@ -141,3 +141,24 @@ def test_each_key_of_math_is_equal_to_itself(shared: Path) -> None:
         jobs = [(f"{number} {key}", (key, f"{key} ")[:number]) for key in late for number in (1, 2)]
         found = {one.key: one.value for one in algebra.run(jobs)}
     assert {key: value for key, value in found.items() if value not in ("readable", "equal")} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("\\boxed{3}. On second thought, \\boxed{4}", "4"),
+        ("\\boxed{4}, no \\boxed{3}, no \\boxed{4}", "4"),
+        ("2 + 5 = 7\n#### 7", "7"),
+        ("The answer is 3. No, it is \\boxed{7}.", "7"),
+        ("2 + 5 is 7. The answer is 7.", "7"),
+        ("The final answer is: $\\frac{1}{2}$. I hope it is correct.", "$\\frac{1}{2}$"),
+        ("**Answer:** 3.5", "3.5"),
+        ("Answer: (B)", "(B)"),
+        ("The answer is 3.\nWait. The answer is 5.", "5"),
+        ("The answer is not known to me.", None),
+        ("It is 7.", None),
+        ("", None),
+    ],
+)
+def test_the_answer_that_is_stated_last(text: str, found: str | None) -> None:
+    assert last_answer(text) == found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rmeval.build.recipes.code_blocks import (
+from rmeval.solutions.code_blocks import (
     Code,
     blocks,
     is_empty,

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from rmeval.build.problems.keys import boxes, final_line
+from rmeval.solutions.keys import boxes, final_line
 
-__all__ = ["Equality", "Number", "compared", "final_answers", "needs_algebra", "normalised", "number_of", "words_of"]
+__all__ = [
+    "Equality",
+    "Number",
+    "compared",
+    "final_answers",
+    "last_answer",
+    "needs_algebra",
+    "normalised",
+    "number_of",
+    "words_of",
+]
 
 Equality = Literal["equal", "different", "unclear"]
 """`unclear`: a right answer may be written in this way, so that it counts as neither right nor wrong."""
@@ -32,6 +42,7 @@ _UNIT = re.compile(
 """A number and its unit. One or two letters after a number are variables rather than units."""
 _NO_UNIT = re.compile(r"\b(?:or|and|more|less|than|to|at|plus|minus|times|base|pi)\b|,")
 _WORDS = re.compile(r"[^\W\d_]+")
+_STATED = re.compile(r"\banswer(?:\*\*)?\s*(?:is|:)(?:\*\*)?\s*:?\s*([^\n]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,22 @@ def final_answers(text: str) -> list[str]:
     if not found and (line := final_line(text)) is not None:
         found = [line]
     return list({normalised(one): one for one in reversed(found)}.values())[::-1]
+
+
+def last_answer(text: str) -> str | None:
+    r"""Return the answer that a solution states last, as evaluations of language models read it; None without one.
+
+    The last box counts (`last_boxed_only_string` in the code of Hendrycks et al. 2021, arXiv:2103.03874), without a box
+    the last line `#### answer` of GSM8K, and without both the last sentence "The answer is ..." (Wei et al. 2022,
+    arXiv:2201.11903), if what it names is a number, a formula or one word.
+    """
+    if found := final_answers(text):
+        return found[-1]
+    for stated in reversed(_STATED.findall(text)):
+        answer = re.split(r"\.(?:\s|$)", stated.replace("**", "").strip(), maxsplit=1)[0].strip()
+        if re.search(r"[\d\\]", answer) or re.fullmatch(r"\(?\w+\)?", answer):
+            return answer
+    return None
 
 
 def normalised(answer: str) -> str:

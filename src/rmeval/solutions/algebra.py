@@ -10,20 +10,20 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
-from importlib.util import find_spec
 from queue import SimpleQueue
 from types import TracebackType
 
-from rmeval.build.recipes.final_answers import compared, needs_algebra, normalised
-from rmeval.build.tools import Result, Tools
 from rmeval.data.digests import digest
 from rmeval.errors import RmevalError, reason_of
+from rmeval.extras import is_installed
+from rmeval.solutions.final_answers import compared, needs_algebra, normalised
+from rmeval.solutions.once import Once, Result
 
 __all__ = ["Algebra", "equalities", "unreadable_keys"]
 
 _SECONDS = 20.0
 """Time for one comparison, in which math-verify itself allows 5 seconds for each step."""
-_MODULE = "rmeval.build.recipes.algebra_process"
+_MODULE = "rmeval.solutions.algebra_process"
 _FEW = 20
 """Comparisons that are not worth a second process."""
 
@@ -39,8 +39,10 @@ class Algebra:
     """
 
     def __init__(self, seconds: float = _SECONDS) -> None:
-        if find_spec("math_verify") is None:
-            raise RmevalError("the recipe math needs the package math-verify: pip install 'rmeval[build]'")
+        if not is_installed("math_verify"):
+            raise RmevalError(
+                "comparing mathematical answers needs the package math-verify: pip install 'rmeval[build]'"
+            )
         self._seconds = seconds
         self._idle: SimpleQueue[_Process] = SimpleQueue()
         self._every: list[_Process] = []
@@ -133,13 +135,13 @@ class _Process:
         self._running = None
 
 
-def equalities(pairs: Iterable[tuple[str, str]], algebra: Algebra, tools: Tools, what: str) -> list[str]:
+def equalities(pairs: Iterable[tuple[str, str]], algebra: Algebra, log: Once, what: str) -> list[str]:
     """Compare answers with keys, each pair once.
 
     Args:
         pairs: Keys and answers.
         algebra: Processes of math-verify.
-        tools: The log of results.
+        log: The log of results.
         what: What is done, for the progress bar.
 
     Returns:
@@ -152,18 +154,18 @@ def equalities(pairs: Iterable[tuple[str, str]], algebra: Algebra, tools: Tools,
     early = [compared(*pair) for pair in plain]
     keys = [_digest(*pair) for pair in plain]
     late = {key: pair for key, pair, known in zip(keys, plain, early, strict=True) if known is None}
-    found = tools.once(late, algebra.run, what)
+    found = log.once(late, algebra.run, what)
     return [found[key] if known is None else known for key, known in zip(keys, early, strict=True)]
 
 
-def unreadable_keys(keys: Iterable[str], algebra: Algebra, tools: Tools, what: str) -> set[str]:
+def unreadable_keys(keys: Iterable[str], algebra: Algebra, log: Once, what: str) -> set[str]:
     """The keys with which answers cannot be compared, because math-verify cannot read them.
 
     Raises:
         RmevalError: If no process can be started.
     """
     late = {_digest(plain): (key, plain) for key in keys if needs_algebra(plain := normalised(key))}
-    found = tools.once({name: (plain,) for name, (_, plain) in late.items()}, algebra.run, what)
+    found = log.once({name: (plain,) for name, (_, plain) in late.items()}, algebra.run, what)
     return {key for name, (key, _) in late.items() if found[name] != "readable"}
 
 
