@@ -147,12 +147,12 @@ def batches(packed: Sequence[Packed], budget: int, seed: int) -> Iterator[list[P
         yield found[place]
 
 
-def preferences() -> tuple[Tensor, Tensor, Tensor]:
+def preferences(substance: float = SUBSTANCE, style: float = STYLE) -> tuple[Tensor, Tensor, Tensor]:
     """Return all pairs of an item's responses, and the log-odds with which the annotator prefers the first."""
     first, second = torch.triu_indices(6, 6, offset=1)
     right = torch.tensor([1.0, 1, 1, 0, 0, 0])
     rank = torch.tensor([0.0, 1, 2, 0, 1, 2])
-    odds = SUBSTANCE * (right[first] - right[second]) + STYLE * (rank[first] - rank[second])
+    odds = substance * (right[first] - right[second]) + style * (rank[first] - rank[second])
     return first, second, odds
 
 

@@ -23,6 +23,7 @@ FACES = {
         WrongExamples __version__ analyze analyze_items audit bon cascade choose_items compare compare_across
         decide dry_run estimate evaluate export jury load_benchmark load_model open_run parity plan score
         style_control variance wrong_examples
+        correlate
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -60,6 +61,7 @@ FACES = {
         BestOfNCurves CandidateSet CurvePoint MethodDifference MethodNumber Overoptimisation Picker PolicyStyle
         ScoredCandidates StyleControl StyleWeight Trainings TrainingsComparison best_of_n_curves
         candidates_of_runs compare_trainings style_control_scores write_picks
+        Coefficient Correlation CorrelationDifference Correlations LeftOut Match Matches PolicyPoint correlate_scores
     """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
@@ -81,6 +83,7 @@ FACES = {
         draw_plan draw_style_control draw_trainings estimate_view html_text item_analysis_view json_value jury_view
         latex_text leads_view markdown_text parity_view plan_view run_view runs_views style_control_view
         trainings_view variance_view views_text wrong_view
+        correlations_view draw_correlations
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

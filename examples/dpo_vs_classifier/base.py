@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from examples.dpo_vs_classifier.data import right_texts
+from examples.dpo_vs_classifier.data import domain_of, right_texts
 from scripts.train_tiny import LENGTH, make_tokenizer, training_items
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from rmeval.benchmarks.synthetic import generate
+from rmeval.benchmarks.synthetic.language import load_language
+from rmeval.types import Item
 
 __all__ = ["Size", "pretrain"]
 
@@ -23,6 +27,10 @@ BATCH = 4096
 TOGETHER = 1024
 """Number of texts that are sorted by length together, so that batches have little padding."""
 WARMUP = 20
+REPORT = 40
+"""Steps between two lines of progress."""
+UNSEEN_SEED, UNSEEN = 2, 160
+"""The generator's seed of the items for these lines, which are neither trained on nor evaluated on later."""
 ADAMW, MUON = 3e-3, 0.02
 """Learning rates of embeddings and norms, and of the matrices inside the network."""
 
@@ -51,6 +59,7 @@ def pretrain(folder: Path, size: Size, steps: int, domains: Sequence[str], bfloa
         (torch.optim.Muon(inside, lr=MUON, weight_decay=0.01, momentum=0.95), MUON),
         (torch.optim.AdamW(rest, lr=ADAMW, betas=(0.9, 0.98), weight_decay=0.01), ADAMW),
     )
+    unseen = [one for one in generate(UNSEEN_SEED, UNSEEN, [load_language("en")]) if domain_of(one) in domains]
     begun, tokens, losses = time.process_time(), 0, list[float]()
     for step, batch in enumerate(islice(_batches(tokenizer, domains), steps)):
         pace = min(1.0, (step + 1) / WARMUP) * min(1.0, 2 * (1 - step / steps))
@@ -66,8 +75,10 @@ def pretrain(folder: Path, size: Size, steps: int, domains: Sequence[str], bfloa
             optimiser.step()
         tokens += int((batch != tokenizer.pad_token_id).sum())
         losses.append(loss.item())
-        if step % 20 == 19:
-            print(f"base: step {step + 1} of {steps}, loss {np.mean(losses[-20:]):.3f}", flush=True)  # noqa: T201
+        if step % REPORT == REPORT - 1:
+            known = twins_known(model, tokenizer, unseen)
+            shown = f"loss {np.mean(losses[-REPORT:]):.3f}, right response likelier than its twin {100 * known:.0f}%"
+            print(f"base: step {step + 1} of {steps}, {shown}", flush=True)  # noqa: T201
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {
@@ -76,7 +87,25 @@ def pretrain(folder: Path, size: Size, steps: int, domains: Sequence[str], bfloa
         "tokens": tokens,
         "cpu_seconds": round(time.process_time() - begun, 1),
         "loss": round(float(np.mean(losses[-max(1, steps // 10) :])), 4),
+        "right_likelier": round(twins_known(model, tokenizer, unseen), 4),
     }
+
+
+def twins_known(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: Sequence[Item]) -> float:
+    """Return the share of items whose right concise response is likelier than the wrong one; 0.5 without knowledge."""
+    found = []
+    for item in items:
+        sums = []
+        for response in (item.responses[0], item.responses[3]):
+            talk = [{"role": "user", "content": item.prompt[0].content}]
+            start = len(tokenizer.apply_chat_template(talk, add_generation_prompt=True)["input_ids"])
+            talk.append({"role": "assistant", "content": response.text})
+            tokens = torch.tensor([tokenizer.apply_chat_template(talk)["input_ids"]])
+            with torch.inference_mode():
+                logits = model(input_ids=tokens).logits[0, start - 1 : -1]
+            sums.append(-nn.functional.cross_entropy(logits, tokens[0, start:], reduction="sum").item())
+        found.append(sums[0] > sums[1])
+    return float(np.mean(found))
 
 
 def _network(tokenizer: PreTrainedTokenizerFast, size: Size) -> LlamaForCausalLM:

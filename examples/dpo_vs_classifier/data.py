@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,22 @@ from rmeval.benchmarks.synthetic import generate
 from rmeval.benchmarks.synthetic.language import load_language
 from rmeval.types import Item
 
-__all__ = ["DOMAINS", "annotated", "domain_of", "file_pairs", "held_out", "in_order", "right_texts", "training_pairs"]
+__all__ = [
+    "DOMAINS",
+    "Annotator",
+    "annotated",
+    "domain_of",
+    "file_pairs",
+    "held_out",
+    "in_order",
+    "right_texts",
+    "training_pairs",
+]
 
-DOMAINS = ("math", "code", "safety")
-"""Domains of the study. Questions about a passage (chat) are beyond models of this size; see docs/synthetic.md."""
+DOMAINS = ("code", "safety")
+"""Domains of the study, which a model of this size learns in minutes; for the others see docs/synthetic.md."""
+CONCISE = 0.6
+"""Share of the base's texts that are concise: they have the same substance in fewer tokens."""
 FIRST_CHUNK = 1000
 """Chunks of the generator from here on are for preferences, those before for the base."""
 HELD_OUT_SEED = 1
@@ -33,36 +46,49 @@ def domain_of(item: Item) -> str:
     return item.subset.partition("-")[0]
 
 
+@dataclass(frozen=True)
+class Annotator:
+    """A simulated annotator.
+
+    Attributes:
+        substance: What correctness adds to the log-odds of preferring a response.
+        style: What each step from concise to detailed to markdown adds to them.
+    """
+
+    substance: float
+    style: float
+
+
 def right_texts(domains: Sequence[str]) -> Iterator[list[Row]]:
-    """Yield conversations of prompts with right responses, without end: all three styles of each item."""
-    chunk = 0
+    """Yield conversations of prompts with right responses, without end: one style of each item."""
+    dice, chunk = np.random.default_rng(0), 0
     while True:
         for item in training_items(chunk, ["en"]):
             if domain_of(item) in domains:
-                for response in item.responses[:3]:
-                    yield [_message("user", item.prompt[0].content), _message("assistant", response.text)]
+                style = 0 if dice.random() < CONCISE else int(dice.integers(1, 3))
+                yield [_message("user", item.prompt[0].content), _message("assistant", item.responses[style].text)]
         chunk += 1
 
 
-def training_pairs(count: int, seed: int, domains: Sequence[str]) -> list[Row]:
+def training_pairs(count: int, seed: int, domains: Sequence[str], annotator: Annotator) -> list[Row]:
     """Return preferences for training; another seed has other items, pairs and verdicts of the annotator."""
     found: list[Row] = []
     dice, chunk = np.random.default_rng(seed), FIRST_CHUNK * (seed + 1)
     while len(found) < count:
-        found += annotated([one for one in training_items(chunk, ["en"]) if domain_of(one) in domains], dice)
+        found += annotated([one for one in training_items(chunk, ["en"]) if domain_of(one) in domains], annotator, dice)
         chunk += 1
     return [found[place] for place in dice.permutation(len(found))[:count]]
 
 
-def held_out(count: int, domains: Sequence[str]) -> list[Row]:
+def held_out(count: int, domains: Sequence[str], annotator: Annotator) -> list[Row]:
     """Return preferences on prompts that training does not have: the benchmark's half of names and operands."""
     items = [one for one in generate(HELD_OUT_SEED, 4 * count, [load_language("en")]) if domain_of(one) in domains]
-    return annotated(items, np.random.default_rng(HELD_OUT_SEED))[:count]
+    return annotated(items, annotator, np.random.default_rng(HELD_OUT_SEED))[:count]
 
 
-def annotated(items: Sequence[Item], dice: np.random.Generator) -> list[Row]:
-    """Draw a pair of responses of each item, and the verdict of an annotator who likes right and fancy responses."""
-    first, second, odds = (np.asarray(part) for part in preferences())
+def annotated(items: Sequence[Item], annotator: Annotator, dice: np.random.Generator) -> list[Row]:
+    """Draw a pair of responses of each item, and which of them the annotator prefers."""
+    first, second, odds = (np.asarray(part) for part in preferences(annotator.substance, annotator.style))
     rows = []
     for item in items:
         pair = dice.integers(len(first))

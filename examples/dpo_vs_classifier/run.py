@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from examples.dpo_vs_classifier.data import DOMAINS, Row, file_pairs, held_out, in_order, training_pairs
+from examples.dpo_vs_classifier.data import DOMAINS, Annotator, Row, file_pairs, held_out, in_order, training_pairs
 from examples.dpo_vs_classifier.tables import write_report
 
 BENCHMARK, PAIRS = "rm-bench-synthetic", "pairs"
@@ -49,18 +49,20 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("-o", "--out", type=Path, default=Path("dpo-study"), help="folder of models, runs, tables and figures")
     add("--seeds", type=int, default=3, help="number of seeds of each method")
-    add("--steps", type=int, default=60, help="steps of each training")
-    add("--batch", type=int, default=16, help="pairs of a step")
+    add("--steps", type=int, default=40, help="steps of each training")
+    add("--batch", type=int, default=12, help="pairs of a step")
     add("--micro-batch", type=int, help="pairs on the device at once, if not all of the step")
-    add("--classifier-rate", type=float, default=3e-4, help="learning rate of the classifiers")
+    add("--classifier-rate", type=float, default=1e-3, help="learning rate of the classifiers")
     add("--dpo-rate", type=float, default=3e-4, help="learning rate of the policies")
     add("--beta", type=float, default=0.1, help="DPO's beta")
     add("--max-length", type=int, default=512, help="longest conversation in tokens")
     add("--size", default="256x6", help="hidden size and layers of the base that is trained here")
-    add("--base-steps", type=int, default=240, help="steps of the base's training")
+    add("--base-steps", type=int, default=400, help="steps of the base's training")
     add("--domains", default=",".join(DOMAINS), help="domains of the generated texts: math, code, safety, chat")
-    add("--items", type=int, default=400, help="items of rm-bench-synthetic that are generated")
-    add("--held-out", type=int, default=300, help="preference pairs that are held out")
+    add("--items", type=int, default=240, help="items of rm-bench-synthetic that are generated")
+    add("--held-out", type=int, default=150, help="preference pairs that are held out")
+    add("--substance", type=float, default=4.0, help="what correctness adds to the annotator's log-odds")
+    add("--style", type=float, default=0.5, help="what each step to a fancier style adds to them")
     add("--base", help="hub id or folder of a language model to use as the base")
     add("--data", help="file of preference pairs, in any layout of the benchmark `pairs`")
     add("--benchmark", default=BENCHMARK, help="benchmark beside the held-out pairs")
@@ -118,7 +120,9 @@ class Study:
         """Return the preferences for the training of a seed, and those that are held out."""
         own = self.options
         if not own.data:
-            return training_pairs(own.steps * own.batch, seed, self.domains), held_out(own.held_out, self.domains)
+            annotator = Annotator(own.substance, own.style)
+            training = training_pairs(own.steps * own.batch, seed, self.domains, annotator)
+            return training, held_out(own.held_out, self.domains, annotator)
         from examples.dpo_vs_classifier.train import fitting
 
         training, held = (fitting(rows, base, own.max_length) for rows in file_pairs(own.data, own.held_out))
@@ -187,8 +191,8 @@ class Study:
                     out=self.folder / "runs",
                     device=own.device,
                     dtype="bfloat16" if own.device == "cuda" else "float32",
-                    max_length=own.max_length if own.data else None,
-                    on_overlength="skip" if own.data else "error",
+                    # An item that is too long for the model itself is left out and counted.
+                    on_overlength="skip",
                     **where,
                     **chosen,
                 )

@@ -22,6 +22,7 @@ from rmeval.errors import DataError, RunError
 from rmeval.importers.best_of_n import bon
 from rmeval.models import load_model, refuse_comparators
 from rmeval.models.options import OPTIONS, check_options, model_options
+from rmeval.predict.correlate import correlate_scores as correlate
 from rmeval.predict.curves import BestOfNCurves
 from rmeval.predict.style_control import StyleControl
 from rmeval.predict.style_control import style_control_scores as style_control
@@ -90,6 +91,7 @@ __all__ = [
     "choose_items",
     "compare",
     "compare_across",
+    "correlate",
     "decide",
     "dry_run",
     "estimate",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from examples.dpo_vs_classifier.data import (
     DOMAINS,
+    Annotator,
     annotated,
     domain_of,
     file_pairs,
@@ -23,16 +24,22 @@ from rmeval.benchmarks.synthetic import generate
 from rmeval.benchmarks.synthetic.language import load_language
 from rmeval.types import STYLES
 
+ANNOTATOR = Annotator(substance=2.5, style=1.5)
+
 
 def prompts(rows: list[dict[str, Any]]) -> set[str]:
     return {row["prompt"][0]["content"] for row in rows}
 
 
 def test_training_and_evaluation_share_no_prompt_and_seeds_differ() -> None:
-    first, second, held = training_pairs(400, 0, DOMAINS), training_pairs(400, 1, DOMAINS), held_out(60, DOMAINS)
+    first, second, held = (
+        training_pairs(400, 0, DOMAINS, ANNOTATOR),
+        training_pairs(400, 1, DOMAINS, ANNOTATOR),
+        held_out(60, DOMAINS, ANNOTATOR),
+    )
     benchmark = {item.prompt[0].content for item in generate(0, 400, [load_language("en")])}
     assert (len(first), len(second), len(held)) == (400, 400, 60)
-    assert first == training_pairs(400, 0, DOMAINS)
+    assert first == training_pairs(400, 0, DOMAINS, ANNOTATOR)
     for rows in (first, second):
         assert not prompts(rows) & prompts(held)
         assert len(prompts(rows) & benchmark) <= 0.02 * len(rows)  # Short code tasks occur twice; see synthetic.md.
@@ -41,7 +48,7 @@ def test_training_and_evaluation_share_no_prompt_and_seeds_differ() -> None:
 
 def test_the_annotator_prefers_right_and_fancy_responses() -> None:
     items = [one for one in generate(3, 2000, [load_language("en")]) if domain_of(one) in DOMAINS]
-    rows = annotated(items, np.random.default_rng(0))
+    rows = annotated(items, ANNOTATOR, np.random.default_rng(0))
     wins: Counter[str] = Counter()
     for item, row in zip(items, rows, strict=True):
         by_text = {response.text: response for response in item.responses}
@@ -58,7 +65,7 @@ def test_the_annotator_prefers_right_and_fancy_responses() -> None:
 
 
 def test_steps_have_rows_of_similar_length_and_every_row_as_often() -> None:
-    rows = training_pairs(96, 0, DOMAINS)
+    rows = training_pairs(96, 0, DOMAINS, ANNOTATOR)
     texts = Counter(json.dumps(row) for row in rows)
     steps = in_order(rows, steps=24, batch=8, seed=5)
     assert Counter(map(json.dumps, steps)) == Counter({text: 2 * count for text, count in texts.items()})
@@ -88,5 +95,5 @@ def test_pairs_of_a_file_are_split_by_prompt(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("domains", [("code",), ("math", "safety")])
 def test_only_the_chosen_domains_occur(domains: tuple[str, ...]) -> None:
-    code = sum("Python" in prompt for prompt in prompts(training_pairs(200, 0, domains)))
+    code = sum("Python" in prompt for prompt in prompts(training_pairs(200, 0, domains, ANNOTATOR)))
     assert (code > 0) == ("code" in domains)

@@ -15,6 +15,7 @@ from rmeval.cli.candidates import candidates_command
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
+from rmeval.cli.correlate import correlate_command
 from rmeval.cli.demo import demo_command
 from rmeval.cli.doctor import doctor_command
 from rmeval.cli.errata import errata_command
@@ -92,6 +93,7 @@ app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
 app.command("bon", no_args_is_help=True)(bon_command)
 app.command("cascade", no_args_is_help=True)(cascade_command)
+app.command("correlate", no_args_is_help=True)(correlate_command)
 app.command("candidates", no_args_is_help=True)(candidates_command)
 app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)

@@ -13,14 +13,29 @@ if TYPE_CHECKING:
     from rmeval.predict.candidate_set import (
         CandidateSet,
     )
+    from rmeval.predict.correlate import (
+        correlate_scores,
+    )
     from rmeval.predict.curves import (
         BestOfNCurves,
         CurvePoint,
         Overoptimisation,
         Picker,
     )
+    from rmeval.predict.model_names import (
+        Match,
+        Matches,
+    )
     from rmeval.predict.picks import (
         write_picks,
+    )
+    from rmeval.predict.policy_correlation import (
+        Coefficient,
+        Correlation,
+        CorrelationDifference,
+        Correlations,
+        LeftOut,
+        PolicyPoint,
     )
     from rmeval.predict.scored_candidates import (
         ScoredCandidates,
@@ -45,13 +60,26 @@ else:
         {
             "rmeval.predict.best_of_n": ("best_of_n_curves",),
             "rmeval.predict.candidate_set": ("CandidateSet",),
+            "rmeval.predict.correlate": ("correlate_scores",),
             "rmeval.predict.curves": (
                 "BestOfNCurves",
                 "CurvePoint",
                 "Overoptimisation",
                 "Picker",
             ),
+            "rmeval.predict.model_names": (
+                "Match",
+                "Matches",
+            ),
             "rmeval.predict.picks": ("write_picks",),
+            "rmeval.predict.policy_correlation": (
+                "Coefficient",
+                "Correlation",
+                "CorrelationDifference",
+                "Correlations",
+                "LeftOut",
+                "PolicyPoint",
+            ),
             "rmeval.predict.scored_candidates": (
                 "ScoredCandidates",
                 "candidates_of_runs",
@@ -75,11 +103,19 @@ else:
 __all__ = [
     "BestOfNCurves",
     "CandidateSet",
+    "Coefficient",
+    "Correlation",
+    "CorrelationDifference",
+    "Correlations",
     "CurvePoint",
+    "LeftOut",
+    "Match",
+    "Matches",
     "MethodDifference",
     "MethodNumber",
     "Overoptimisation",
     "Picker",
+    "PolicyPoint",
     "PolicyStyle",
     "ScoredCandidates",
     "StyleControl",
@@ -89,6 +125,7 @@ __all__ = [
     "best_of_n_curves",
     "candidates_of_runs",
     "compare_trainings",
+    "correlate_scores",
     "style_control_scores",
     "write_picks",
 ]

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from rmeval.report.comparison import (
         comparison_view,
     )
+    from rmeval.report.correlate import (
+        correlations_view,
+    )
     from rmeval.report.csv_ import (
         csv_text,
     )
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.figures.comparison import (
         draw_comparison,
+    )
+    from rmeval.report.figures.correlate import (
+        draw_correlations,
     )
     from rmeval.report.figures.matrix import (
         draw_matrix,
@@ -140,7 +146,9 @@ else:
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.best_of_n": ("draw_best_of_n",),
             "rmeval.report.figures.cascade": ("draw_cascade",),
+            "rmeval.report.correlate": ("correlations_view",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
+            "rmeval.report.figures.correlate": ("draw_correlations",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
             "rmeval.report.figures.style_control": ("draw_style_control",),
@@ -182,11 +190,13 @@ __all__ = [
     "cascade_view",
     "chosen_view",
     "comparison_view",
+    "correlations_view",
     "csv_text",
     "draw_analysis",
     "draw_best_of_n",
     "draw_cascade",
     "draw_comparison",
+    "draw_correlations",
     "draw_matrix",
     "draw_plan",
     "draw_style_control",

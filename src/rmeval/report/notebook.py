@@ -7,6 +7,7 @@ from dataclasses import replace
 from rmeval.candidates.summary import CandidateSummary
 from rmeval.messages import count_of
 from rmeval.predict.curves import BestOfNCurves
+from rmeval.predict.policy_correlation import Correlations
 from rmeval.predict.style_control import StyleControl
 from rmeval.predict.trainings import TrainingsComparison
 from rmeval.report.across import across_view
@@ -16,6 +17,7 @@ from rmeval.report.best_of_n import best_of_n_view
 from rmeval.report.candidates import candidates_view
 from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
+from rmeval.report.correlate import correlations_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.item_analysis import item_analysis_view
@@ -91,6 +93,11 @@ def _(value: Audit) -> str:
 @html_of.register
 def _(value: Cascade) -> str:
     return html_text([_short(cascade_view(value))])
+
+
+@html_of.register
+def _(value: Correlations) -> str:
+    return html_text([_short(correlations_view(value))])
 
 
 @html_of.register
