@@ -1,0 +1,205 @@
+"""examples/style_bias: the training data, the training, the numbers of the study, and the study in miniature."""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from examples.style_bias import run
+from examples.style_bias.balance import style_counts
+from examples.style_bias.preferences import CURES, DOMAINS, Pair, TrainingSet, make_pairs, training_set
+from examples.style_bias.study import ALL, GAP, Condition, Study, Trained, read_trained
+from examples.style_bias.tables import tables
+from examples.style_bias.training import Settings, batches, train
+
+import rmeval
+from rmeval.types import FloatArray, Message
+
+PAIRS = 48
+
+
+def is_fancier(pair: Pair) -> bool:
+    chosen, rejected = style_counts([pair.chosen, pair.rejected])
+    return bool(chosen[0] > rejected[0])
+
+
+def test_doses_differ_only_in_the_fancier_side() -> None:
+    doses = {dose: make_pairs(0, PAIRS, dose) for dose in (0.0, 0.7, 1.0)}
+    assert len({tuple(pair.prompt for pair in pairs) for pairs in doses.values()}) == 1
+    share = {dose: np.mean([is_fancier(pair) for pair in pairs]) for dose, pairs in doses.items()}
+    # Neighbouring styles of different contents may have lengths in the other order.
+    assert share[0.0] < 0.1
+    assert share[1.0] > 0.9
+    assert abs(share[0.7] - 0.7) < 0.2
+    for plain, fancy in zip(doses[0.0], doses[1.0], strict=True):
+        assert fancy == plain.rewritten
+        assert plain.rewritten.rewritten == plain
+
+
+def test_seeds_have_other_prompts_and_no_chat() -> None:
+    prompts = [{pair.prompt for pair in make_pairs(seed, PAIRS, 0.5)} for seed in (0, 1)]
+    assert prompts[0].isdisjoint(prompts[1])
+    held_out = rmeval.load_benchmark("rm-bench-synthetic", seed=run.BENCHMARK_SEED, size=160)
+    assert prompts[0].isdisjoint(item.prompt[0].content for item in held_out.load())
+    assert not any("passage" in prompt.lower() for prompt in prompts[0])
+
+
+def test_cures_change_pairs_weights_or_offsets() -> None:
+    pairs = make_pairs(0, PAIRS, 0.8)
+    sets = {cure: training_set(pairs, cure, 0) for cure in CURES}
+    assert sets["none"].pairs == tuple(pairs)
+    assert set(sets["matched"].pairs) < set(pairs)
+    assert np.mean([is_fancier(pair) for pair in sets["matched"].pairs]) == 0.5
+    assert sets["rewritten"].pairs == (*pairs, *(pair.rewritten for pair in pairs))
+    fancier = np.array([is_fancier(pair) for pair in pairs])
+    own = sets["weighted"].weight
+    assert own[~fancier].min() > own[fancier].max()
+    offset = sets["covariate"].offset
+    assert offset[fancier].min() > 0 > offset[~fancier].max()
+    for cure, one in sets.items():
+        assert len(one.weight) == len(one.offset) == len(one.pairs)
+        assert cure == "weighted" or (one.weight == 1).all()
+        assert cure == "covariate" or (one.offset == 0).all()
+
+
+def test_batches_use_every_pair_once_an_epoch() -> None:
+    length = np.random.default_rng(0).integers(20, 200, 25)
+    found = list(batches(length, Settings(steps=7, batch=8), np.random.default_rng(1)))
+    assert len(found) == 7
+    assert max(map(len, found)) <= 8
+    assert sorted(np.concatenate(found[:4]).tolist()) == list(range(25))
+
+
+def two_pairs(second: str, weight: tuple[float, float], offset: float = 0.0) -> TrainingSet:
+    first = Pair("1 + 1?", "The answer is 2.", "The answer is 3.", ("", ""))
+    return TrainingSet((first, replace(first, chosen=second)), np.array(weight), np.full(2, offset))
+
+
+def trained_scores(data: TrainingSet) -> FloatArray:
+    model = train(data, 3, Settings(steps=2, batch=2))
+    prompts = [[Message("user", "2 + 2?"), Message("assistant", f"The answer is {k}.")] for k in range(4)]
+    return rmeval.score(model, prompts)
+
+
+def test_a_pair_without_weight_does_not_train() -> None:
+    one, other = (trained_scores(two_pairs(text, (2.0, 0.0))) for text in ("It is 5, is it not?", "Two."))
+    assert np.allclose(one, other, atol=1e-4)
+    assert not np.allclose(one, trained_scores(two_pairs("Two.", (1.0, 1.0))), atol=1e-4)
+
+
+def test_what_the_offset_explains_does_not_train() -> None:
+    untrained = trained_scores(two_pairs("Two.", (0.0, 0.0)))
+    assert np.allclose(untrained, trained_scores(two_pairs("Two.", (1.0, 1.0), offset=60.0)), atol=1e-6)
+    assert not np.allclose(untrained, trained_scores(two_pairs("Two.", (1.0, 1.0))), atol=1e-4)
+
+
+def test_training_depends_on_its_seed_only() -> None:
+    data = training_set(make_pairs(0, 4, 0.5), "none", 0)
+    weights = [train(data, seed, Settings(steps=1))[0].score.weight.detach() for seed in (0, 0, 1)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def length_and_words(factor: float) -> Callable[[list[list[dict[str, str]]]], list[float]]:
+    def score(conversations: list[list[dict[str, str]]]) -> list[float]:
+        texts = [one[-1]["content"] for one in conversations]
+        return [zlib.crc32(text.encode()) % 97 + factor * len(text) for text in texts]
+
+    return score
+
+
+def made_runs(folder: Path) -> list[Trained]:
+    """Two seeds of three conditions; the third has a seed more."""
+    conditions = {Condition(0.9): 0.5, Condition(0.9, "matched"): 0.0, Condition(0.5): 0.01}
+    found = []
+    for condition, factor in conditions.items():
+        for seed in range(3 if condition.dose == 0.5 else 2):
+            result = rmeval.evaluate(
+                length_and_words(factor + 0.02 * seed),
+                "rm-bench-synthetic",
+                size=32,
+                subsets=run.SUBSETS,
+                name=f"{condition} {seed}",
+                out=folder,
+            )
+            found.append(Trained(condition, seed, 40, 38.5, str(result.path), 1.5))
+    return found
+
+
+def test_the_study_has_the_means_of_the_runs(tmp_path: Path) -> None:
+    trained = made_runs(tmp_path)
+    found = Study.of(trained)
+    assert found is not None
+    assert found.seeds == [0, 1]
+    biased, cured = Condition(0.9), Condition(0.9, "matched")
+    expected = {
+        condition: np.mean(
+            [
+                rmeval.open_run(one.run).value("style_gap", domain)
+                for one in trained
+                if one.condition == condition
+                for domain in DOMAINS
+            ]
+        )
+        for condition in (biased, cured)
+    }
+    for condition, gap in expected.items():
+        assert found.levels.number(str(condition), GAP, ALL).mean.value == pytest.approx(gap)
+    assert list(found.changes) == [cured]
+    change = found.changes[cured].difference(str(cured), str(biased), GAP, ALL)
+    assert change.mean.value == pytest.approx(expected[cured] - expected[biased])
+    assert expected[biased] > 0.4
+    text = tables(found)
+    assert f"| 90 | matched | 40 | 38 | {100 * expected[cured]:.1f} [" in text
+    assert f"| {100 * change.mean.value:+.1f} [" in text
+    assert "6 models, seeds 0, 1, 0.1 minutes of CPU time." in text
+
+
+def test_a_study_without_a_whole_seed_has_no_numbers(tmp_path: Path) -> None:
+    one = Trained(Condition(0.9), 0, 40, 40.0, "runs/x", 1.0)
+    assert Study.of([]) is None
+    assert Study.of([one, replace(one, condition=Condition(0.5), seed=1)]) is None
+    assert "no seed" in run.write(tmp_path, [])
+
+
+def test_records_are_read_again(tmp_path: Path) -> None:
+    one = Trained(Condition(0.9, "matched"), 3, 40, 38.5, "runs/x", 1.5)
+    (tmp_path / "trained.jsonl").write_text(f"{one.to_json()}\n")
+    assert read_trained(tmp_path / "trained.jsonl") == [one]
+    assert read_trained(tmp_path / "none.jsonl") == []
+
+
+@pytest.mark.slow
+def test_the_study_in_miniature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bias appears with the dose, an interrupted study is continued, and tables and figures are written."""
+    out = tmp_path / "study"
+    words = ["run", "-o", str(out), "--pairs", "96", "--size", "16", "--steps", "3", "--seeds"]
+    monkeypatch.setattr(sys, "argv", [*words, "1"])
+    run.main()
+    first = capsys.readouterr().out
+    assert first.count("of CPU time\n") == len(run.CONDITIONS)
+    gaps = [
+        float(row.split("|")[5]) for row in re.findall(r"^\| (?:50|70|90|100) \| [\d.-]+ \|.*$", first, re.MULTILINE)
+    ]
+    assert len(gaps) == 4
+    assert gaps[3] > gaps[0]
+    monkeypatch.setattr(sys, "argv", [*words, "2"])
+    run.main()
+    second = capsys.readouterr().out
+    assert second.count("of CPU time\n") == len(run.CONDITIONS)
+    assert "seed 0" not in second.split("|")[0]
+    assert "18 models, seeds 0, 1" in second
+    assert "100% fancier, rewritten" in second
+    text = (out / "tables.md").read_text()
+    assert second.endswith(text)
+    for theme in ("light", "dark"):
+        assert (out / f"style-bias-{theme}.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,51 @@
+"""What docs/style-bias.md shows for TRL works with files that `balance.py` writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from examples.style_bias.balance import balance
+from examples.style_bias.preferences import make_pairs
+from examples.style_bias.training import BASE
+
+import rmeval
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "style-bias.md"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_documented_training_with_trl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("trl")
+    pytest.importorskip("datasets")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    rows = [{"prompt": one.prompt, "chosen": one.chosen, "rejected": one.rejected} for one in make_pairs(0, 48, 0.8)]
+    (tmp_path / "prefs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name, method in (("balanced", "match"), ("weighted", "weigh"), ("offset", "covariate")):
+        balance("prefs.jsonl", tmp_path / f"{name}.jsonl", method)
+    shutil.copytree(BASE, tmp_path / "my-checkpoint")
+    training, drawing = re.findall(r"^```\{code-block\} python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+    for name in ("offset", "balanced"):
+        text = training.replace("offset.jsonl", f"{name}.jsonl").replace("max_steps=20", "max_steps=2, use_cpu=True")
+        text = text.replace('"cured"', repr(name))
+        space: dict[str, object] = {}
+        exec(compile(text, str(PAGE), "exec"), space)
+        trainer = space["trainer"]
+        prepared = trainer.train_dataset  # type: ignore[attr-defined]
+        assert ("margin" in prepared.column_names) == (name == "offset")
+        if name == "offset":
+            batch = trainer.data_collator([prepared[k] for k in range(4)])  # type: ignore[attr-defined]
+            assert np.allclose(batch["margin"], prepared["margin"][:4])
+        found = rmeval.evaluate(str(tmp_path / name), "rm-bench-synthetic", size=16, out=tmp_path / "runs")
+        assert 0 <= found.value("normal", "code") <= 1
+
+    space = {}
+    exec(compile(drawing, str(PAGE), "exec"), space)
+    drawn = space["data"]
+    assert set(drawn.column_names) == {"prompt", "chosen", "rejected"}  # type: ignore[attr-defined]
