@@ -126,7 +126,7 @@ def test_the_proxy_rises_while_the_quality_of_a_bad_model_falls(curves: rmeval.B
     rising = curves.picker("Good").overoptimisation
     assert rising is not None
     assert (rising.peak, rising.drop) == (8, 0)
-    assert rising.says == "quality is highest at n = 8: no over-optimisation up to there"
+    assert rising.says == "quality is highest at n = 8: no over-optimisation is seen up to there"
     low, high = rising.alpha_ci or (math.nan, math.nan)
     assert 0 < low < rising.alpha < high
 

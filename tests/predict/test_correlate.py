@@ -65,6 +65,14 @@ def test_one_pair_by_scipy(tmp_path: Path) -> None:
     assert found.chosen.ci[0] < found.chosen.value < found.chosen.ci[1]
 
 
+def test_of_many_models_the_most_influential_ones_are_left_out_with_a_test(tmp_path: Path) -> None:
+    scores, policies = random_tables(tmp_path, 24, 1)
+    (found,) = correlate_scores(scores, policies).correlations
+    changes = {one.model: abs(one.value - found.chosen.value) for one in found.left_out}
+    tested = {one.model for one in found.left_out if not np.isnan(one.p)}
+    assert (len(changes), tested) == (24, set(sorted(changes, key=lambda model: -changes[model])[:20]))
+
+
 def test_the_treatment_of_the_paper(tables: tuple[Path, Path]) -> None:
     found = correlate_scores(*tables, treatment="rm-bench", base="sft")
     pooled, style = found.correlations

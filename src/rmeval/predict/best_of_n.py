@@ -311,7 +311,7 @@ class _Computing:
         if not math.isnan(falls.p) and falls.p < LEVEL:
             says = f"quality falls from {high} at n = {peak} to {low} at n = {most} (p = {falls.p:.2g})"
         elif peak == most:
-            says = f"quality is highest at n = {most}: no over-optimisation up to there"
+            says = f"quality is highest at n = {most}: no over-optimisation is seen up to there"
         else:
             chance = "" if math.isnan(falls.p) else f", p = {falls.p:.2g}"
             says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not significant{chance}"

@@ -37,6 +37,8 @@ FEW = 6
 """Most correlations for which everything is computed; for more, only the chosen coefficient is tested."""
 _MOST_DIFFERENCES = 15
 _MOST_NAMED = 4
+_MOST_TESTED = 20
+"""Most models whose omission is tested: of more, those that change the correlation most."""
 _RELATIVE = ("difference", "ratio")
 _STANDARDIZE = ("both", "scores")
 
@@ -241,9 +243,12 @@ class _Correlating:
         if len(models) < 4:
             return
         kept = np.array([np.delete(np.arange(len(models)), k) for k in range(len(models))])
-        values = pairs.correlations(self._method, kept).tolist()
-        for model, value, rows in zip(models, values, kept, strict=True):
-            yield LeftOut(model, value, permutation_test(self._method, pairs.take(rows)).p if full else math.nan)
+        values = pairs.correlations(self._method, kept)
+        changes = np.nan_to_num(np.abs(values - pairs.correlation(self._method)))
+        tested = np.argsort(-changes, kind="stable")[:_MOST_TESTED].tolist() if full else []
+        for place, (model, value) in enumerate(zip(models, values.tolist(), strict=True)):
+            p = permutation_test(self._method, pairs.take(kept[place])).p if place in tested else math.nan
+            yield LeftOut(model, value, p)
 
     def _differences(
         self, ready: Sequence[tuple[PairSet, Pairs, IntArray, tuple[str, ...]]]
@@ -318,7 +323,10 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
             yield _power_note(one)
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
-        yield f"correlations of fewer than {LEAST_MODELS} models have no interval: none holds in 95 of 100 cases"
+        yield (
+            f"correlations of fewer than {LEAST_MODELS} models have no interval: no bootstrap interval holds in 95 of "
+            "100 cases"
+        )
     for one in found if len(found) <= FEW else ():
         yield from _influence_notes(one)
         if one.missing:
