@@ -17,7 +17,7 @@ def test_names_stand_for_benchmarks_each_once() -> None:
     names = [entry.name for entry in expand(["reward-bench", "core", "core"])]
     assert names == ["reward-bench", "rm-bench", "reward-bench-2"]
     every = {entry.name for entry in expand(["all"])}
-    assert every == set(BUILTIN) - {"pairs", "rm-bench-synthetic"}
+    assert every == set(BUILTIN) - {"pairs", "best-of-n", "rm-bench-synthetic"}
     assert set(SUITES["core"]) <= every
     assert expand(["mine.py:Mine", "rmb"]) == [Entry("mine.py:Mine"), Entry("rmb")]
 
@@ -162,7 +162,7 @@ def test_names_that_differ_by_more_than_separators() -> None:
     for wrong, meant in {"rewardbnch": "reward-bench", "judge-bnch": "judgebench", "pair": "pairs"}.items():
         with pytest.raises(DataError, match=f"there is no benchmark '{wrong}': did you mean {meant}\\?"):
             find_benchmark(wrong)
-    with pytest.raises(DataError, match="there is no benchmark 'mmlu': choose one of evalbiasbench, "):
+    with pytest.raises(DataError, match="there is no benchmark 'mmlu': choose one of best-of-n, "):
         find_benchmark("mmlu")
 
 

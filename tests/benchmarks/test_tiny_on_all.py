@@ -14,6 +14,7 @@ from rmeval.benchmarks import BUILTIN
 from rmeval.report.cells import percent
 from rmeval.report.run import measure_name
 from tests.benchmarks import (
+    test_best_of_n,
     test_hhh_alignment,
     test_judgebench,
     test_llmbar,
@@ -46,6 +47,7 @@ MADE: dict[str, Callable[[Path], Path]] = {
     "ppe-preference": lambda folder: test_ppe_preference.written(folder, test_ppe_preference.many(24)),
     "ppe-correctness": lambda folder: test_ppe_correctness.written(folder, test_ppe_correctness.whole(1)),
     "pairs": _pairs,
+    "best-of-n": lambda folder: test_best_of_n.written(folder, test_best_of_n.ROW | {"gold": [1, 0, 0.5]}),
 }
 REAL = {
     "rm-bench": "rm-bench/chat_filtered.json",

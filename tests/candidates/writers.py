@@ -13,7 +13,7 @@ from tests.build.known import own_code, own_math
 from tests.build.scripted import CODE_KINDS, ScriptedModel
 from tests.http_server import Answer, Received, Scripted, json_answer
 
-__all__ = ["calls", "code_and_maths", "lines", "options_for", "sums", "write_rows"]
+__all__ = ["QUICK", "calls", "code_and_maths", "lines", "options_for", "sums", "write_rows"]
 
 QUICK = {name: weight for name, weight in CODE_KINDS.items() if name != "loop"}
 """Kinds of wrong code that end at once."""

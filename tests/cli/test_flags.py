@@ -23,7 +23,7 @@ COMMANDS = {
     ("build/review/selection.py", "-o"),
     ("build/review/stage.py", "--adjudicate"),
     ("build/review/stage.py", "--reviewer"),
-    ("importers/run.py", "--from-subsets"),
+    ("importers/documents.py", "--from-subsets"),
     ("store/manifest.py", "--from-subsets"),
 }
 

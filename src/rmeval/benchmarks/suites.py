@@ -21,7 +21,7 @@ __all__ = ["SUITES", "Entry", "expand"]
 
 SUITES = {
     "core": ("rm-bench", "reward-bench", "reward-bench-2"),
-    "all": tuple(name for name in BUILTIN if name not in ("pairs", GENERATED)),
+    "all": tuple(name for name in BUILTIN if name not in ("pairs", "best-of-n", GENERATED)),
 }
 _ENDINGS = (".yaml", ".yml", ".YAML", ".YML")
 

@@ -15,6 +15,7 @@ from rmeval.candidates.writing import asks_of
 from rmeval.models import is_address
 from rmeval.models.judge.any_llm import model_of
 from rmeval.protocols.judging import Prompt
+from rmeval.redaction import redacted
 from rmeval.runs.dry_run import BY_BYTES, DryRun, estimated_tokens
 from rmeval.transport import Usage
 from rmeval.transport.budget import price_of, read_prices
@@ -62,7 +63,7 @@ def plan_candidates(problems: Path, out: Path, options: WriterOptions, verify: V
     price = price_of(prices, model or None, str(config.prices)) if prices else None
     return DryRun(
         problems.name,
-        tools.name_of("writer"),
+        tools.folder.models().get("writer") or model or redacted(role.model),
         f"text, {', '.join(sorted({one.prompt.version for one in requests.values()}))}",
         len(tasks),
         len(requests),

@@ -11,7 +11,7 @@ import numpy as np
 
 from rmeval.data.tables import Mask
 from rmeval.errors import RunError
-from rmeval.messages import count_of
+from rmeval.messages import count_of, shortened
 from rmeval.metrics.outcomes import SHARED
 from rmeval.metrics.scoring.aggregates import number_intervals
 from rmeval.metrics.scoring.best_of_n import picks_of, powers_of_two, ragged_curves
@@ -97,6 +97,8 @@ def _numbers(
         RunError: If the numbers do not fit the candidates.
     """
     least, largest = int(given.sizes.min()), int(given.sizes.max())
+    if given.picks:
+        return _only_all(given, at, max_n)
     if at is not None and (not at or any(number < 1 for number in at)):
         raise RunError("`at` must be numbers of responses from 1, such as 1,2,4")
     most = max_n or (max(at) if at else least)
@@ -120,6 +122,28 @@ def _numbers(
     elif most < largest:
         notes.append(f"prompts have {least} to {largest} responses: all subsets of up to {most} of them are used")
     return sorted(set(at)) if at else powers_of_two(most), given.take(enough), notes
+
+
+def _only_all(
+    given: CandidateSet, at: Sequence[int] | None, max_n: int | None
+) -> tuple[list[int], CandidateSet, list[str]]:
+    """Return the number of all responses, the only one at which picks are known.
+
+    Raises:
+        RunError: If prompts have different numbers of responses, or other numbers are wanted.
+    """
+    size = int(given.sizes[0])
+    wanted = {*(at or ()), *([max_n] if max_n else ())} - {size}
+    if wanted or (given.sizes != size).any():
+        raise RunError(
+            f"only the picks of {shortened(', '.join(given.picks))} among all responses are known, so n must be their "
+            "number, which all prompts need to share: leave out `at` and `max_n`, or the files of picks"
+        )
+    return (
+        [size],
+        given,
+        [f"n is {size} only: the files have the picks of {shortened(', '.join(given.picks))}, no scores"],
+    )
 
 
 class _Curve(NamedTuple):

@@ -31,6 +31,8 @@ class CandidateSet:
         notes: Notes for the reader, one sentence each.
         digests: Conversation digest of each response (see `rmeval.data.digests.item_digests`), so that runs and files
             can be matched by text; None if there are no texts.
+        picks: The reward models of which only the picks among all responses are known: a pick has the score 1, and the
+            other responses 0. Smaller numbers of responses say nothing about them.
 
     Raises:
         DataError: If the lengths of the columns differ, a prompt has no response, or an id occurs twice.
@@ -46,6 +48,7 @@ class CandidateSet:
     scores: Mapping[str, FloatArray]
     notes: tuple[str, ...] = ()
     digests: tuple[str, ...] | None = None
+    picks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.ids)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rmeval.errors import DataError
+import rmeval
+from rmeval.errors import DataError, RunError
 from rmeval.importers.candidates import read_candidates
 from rmeval.predict.candidate_set import CandidateSet
 from tests.importers.candidates.samples import WRITER, annotated, numbered_scores, outputs, preference, sample_text
@@ -97,6 +98,7 @@ def test_picks(tmp_path: Path, layout: str) -> None:
         rows = [{"id": prompt, "pick": sample_text(prompt, k), "model": "org/rm-2.5"} for prompt, k in enumerate(picks)]
     file = written(tmp_path / "picks.json", rows)
     found = read_candidates(*series(tmp_path), file)
+    assert found.picks == ("org/rm-2.5",)
     assert found.scores["org/rm-2.5"].reshape(PROMPTS, SAMPLES).argmax(axis=1).tolist() == picks
     with pytest.raises(DataError, match="contains only picks: also give the file of the candidates"):
         read_candidates(file)
@@ -254,3 +256,15 @@ def test_a_row_without_a_response(tmp_path: Path) -> None:
     rows = [{"id": "a", "response": "t", "score": 1.0}, {"id": "a", "response": None, "score": 2.0}]
     with pytest.raises(DataError, match="line 2: the row has no text or number of its response"):
         read_candidates(written(tmp_path / "rm.jsonl", rows))
+
+
+def test_picks_give_the_number_of_all_responses_only(tmp_path: Path) -> None:
+    scores = numbered_scores()
+    picks = [outputs(k, generator="chosen-BoN")[prompt] for prompt, k in enumerate(picks_of(scores_of(scores)))]
+    files = [*series(tmp_path), written(tmp_path / "rm.json", scores), written(tmp_path / "picks.json", picks)]
+    found = rmeval.bon(files)
+    assert found.picker("chosen").end.quality == pytest.approx(found.picker("rm").end.quality)
+    assert [point.n for point in found.picker("chosen").points] == [SAMPLES]
+    assert f"n is {SAMPLES} only: the files have the picks of chosen, no scores" in found.notes
+    with pytest.raises(RunError, match="only the picks of chosen among all responses are known"):
+        rmeval.bon(files, at=[2])

@@ -38,6 +38,7 @@ def candidate_set(joined: Joined) -> CandidateSet:
         cluster=_clusters(groups, joined.names),
         subset=tuple(group.subset or "all" for group in groups),
         scores=scores,
+        picks=tuple(dict.fromkeys(joined.picks)),
         digests=None if None in wholes else tuple(whole for whole in wholes if whole is not None),
     )
     lengths = np.array([kept.length for kept in every], np.float64)

@@ -6,9 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
-from rmeval.data.digests import conversation_digest, digest
+from rmeval.data.digests import conversation_digest
 from rmeval.data.reading import read_object, stem_of
 from rmeval.data.rows import Row
 from rmeval.errors import DataError
@@ -233,7 +234,7 @@ def _differ(one: Iterable[float], other: Iterable[float]) -> bool:
 
 def _text_digest(text: str) -> str:
     """Return the digest of a response by which files are matched; spaces around a text do not count."""
-    return digest(text.strip())
+    return blake2b(text.strip().encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _kept(prompt: Prompt, candidate: Candidate) -> Kept:
