@@ -324,8 +324,8 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
         yield (
-            f"correlations of fewer than {LEAST_MODELS} models have no interval: no bootstrap interval holds in 95 of "
-            "100 cases"
+            f"correlations of fewer than {LEAST_MODELS} models have no interval: resampling so few misses large "
+            "correlations"
         )
     for one in found if len(found) <= FEW else ():
         yield from _influence_notes(one)

@@ -209,8 +209,8 @@ def exchange_test(method: str, first: Pairs, second: Pairs) -> PermutationTest:
     If it does not matter which of the two standardised scores of a model belongs to which kind, then exchanging them in
     any of the models leaves the distribution of the difference as it is (Good 2005, section 3.2, paired data). Scores
     are standardised over these models, or ranked for rank correlations, before they are exchanged, so that the level is
-    approximate; `scripts/simulations/correlation.py` measures it. With up to 12 models, all 2^n
-    exchanges are computed, otherwise `DRAWN` random ones.
+    approximate; `scripts/simulations/correlation.py` measures it. With up to 13 models, all 2^n exchanges are computed,
+    otherwise `DRAWN` random ones.
 
     Args:
         method: A key of `METHODS`.
