@@ -118,7 +118,7 @@ def _numbers(
     enough = given.sizes >= most
     notes = []
     if lost := int((~enough).sum()):
-        notes.append(f"{count_of(lost, 'prompt')} of {len(given)} left out: they have fewer than {most} responses")
+        notes.append(f"{count_of(lost, 'prompt')} of {len(given)} left out, with fewer than {most} responses")
     elif most < largest:
         notes.append(f"prompts have {least} to {largest} responses: all subsets of up to {most} of them are used")
     return sorted(set(at)) if at else powers_of_two(most), given.take(enough), notes
@@ -310,8 +310,10 @@ class _Computing:
         high, low = (quality_text(float(value), self._proportion) for value in (means[falls.peak], means[-1]))
         if not math.isnan(falls.p) and falls.p < LEVEL:
             says = f"quality falls from {high} at n = {peak} to {low} at n = {most} (p = {falls.p:.2g})"
+        elif np.ptp(means) <= _SMALL:
+            says = "quality is the same at every n"
         elif peak == most:
-            says = f"quality is highest at n = {most}: no over-optimisation up to there"
+            says = f"quality is highest at n = {most}: no sign of over-optimisation up to there"
         else:
             chance = "" if math.isnan(falls.p) else f", p = {falls.p:.2g}"
             says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not significant{chance}"
@@ -326,7 +328,7 @@ class _Computing:
         elif given.sizes.max() > MOST:
             yield f"no majority vote, because a prompt has more than {MOST} responses"
         elif silent := int((given.groups < 0).sum()):
-            yield f"{count_of(silent, 'response')} of {len(given.groups)} without a final answer: they do not vote"
+            yield f"{count_of(silent, 'response')} of {len(given.groups)} without a final answer, and so without a vote"
         most = max(math.comb(int(given.sizes.max()), number) for number in self._numbers)
         if any(one.kind == "weighted" for one in pickers) and most > SAMPLES:
             yield (

@@ -91,4 +91,5 @@ def test_drawn_subsets_estimate_the_mean_over_all() -> None:
 
 def test_weights() -> None:
     assert voting_weights(np.array([0.0, 0.25, 1.0, nan])).tolist() == [0, 0.25, 1, 0]
+    assert voting_weights(np.array([0.0, 0.0, nan])).tolist() == [1, 1, 0]
     assert voting_weights(np.array([0.0, -2.0, nan])).tolist() == pytest.approx([0.5, 1 / (1 + np.exp(2)), 0])

@@ -13,6 +13,9 @@ from rmeval.types import FloatArray
 
 __all__ = ["Decline", "decline", "divergence", "fit_matrix", "peak_of"]
 
+_SMALL = 1e-12
+"""Differences in quality up to this are those of rounding."""
+
 
 def divergence(number: float) -> float:
     """Compute log n - (n-1)/n, the KL divergence in nats of best-of-n from the writer's distribution.
@@ -57,7 +60,7 @@ class Decline:
     """Whether quality at the largest n is below its peak.
 
     Attributes:
-        peak: Position of the largest quality, the first of several.
+        peak: Position of the largest quality; of several, the end or else the first.
         drop: The largest quality minus that at the end.
         low: One-sided lower 95% limit of the largest true drop, corrected for the choice of the peak; NaN if unknown.
         p: One-sided p-value of the hypothesis that quality at no smaller n is higher than at the end, corrected for the
@@ -83,7 +86,7 @@ def decline(curve: FloatArray, replicates: FloatArray, clusters: int) -> Decline
         replicates: float64[b, n], the same over resampled problems.
         clusters: Number of problems.
     """
-    peak = int(np.argmax(curve))
+    peak = len(curve) - 1 if curve.max() - curve[-1] <= _SMALL else int(np.argmax(curve))
     drops, spread = curve[:-1] - curve[-1], replicates[:, :-1] - replicates[:, -1:]
     none = Decline(peak, float(curve[peak] - curve[-1]), math.nan, math.nan)
     if clusters < 2 or not len(replicates):
@@ -91,7 +94,7 @@ def decline(curve: FloatArray, replicates: FloatArray, clusters: int) -> Decline
     # Means over resamples vary less than means over samples, by this factor.
     wider = math.sqrt(clusters / (clusters - 1))
     error = spread.std(axis=0) * wider
-    known = error > 1e-12
+    known = error > _SMALL
     if not known.any():
         return none
     apart = ((spread - drops)[:, known] * wider / error[known]).max(axis=1)
