@@ -177,6 +177,18 @@ def test_every_row_of_a_file_names_its_correlation(tmp_path: Path) -> None:
     assert "no p-value" not in text
 
 
+def test_equal_numbers_limit_only_their_own_correlation(tmp_path: Path) -> None:
+    scores, policies = tmp_path / "s.csv", tmp_path / "p.csv"
+    rows = [(1, 1, 3.0), (1, 2, 1.0), (1, 3, 2.0), (1, 4, 5.0), (2, 5, 4.0)]
+    scores.write_text("model,tied,apart\n" + "".join(f"m{k},{a},{b}\n" for k, (a, b, _) in enumerate(rows)))
+    policies.write_text("policy,y\n" + "".join(f"m{k},{c}\n" for k, (_, _, c) in enumerate(rows)))
+    found = correlate_scores(scores, policies)
+    # Two of the five places of the one model that differs, and two of 120 orders, give the largest correlation.
+    assert [one.least_p for one in found.correlations] == pytest.approx([2 / 5, 2 / 120])
+    assert any("with 5 models, no p-value below 0.017 is possible" in note for note in found.notes)
+    assert "s:tied with y: no p-value below 0.4 is possible, because models have equal numbers" in found.notes
+
+
 def test_names_without_a_counterpart_are_in_the_error(tmp_path: Path) -> None:
     scores, policies = tmp_path / "s.csv", tmp_path / "p.csv"
     scores.write_text("model,x\nrm-a,1\nbaseline:longest,2\nrm-b,3\n")

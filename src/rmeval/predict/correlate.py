@@ -317,12 +317,14 @@ def _grouped(excluded: Sequence[str]) -> Iterator[str]:
 
 def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
     """Yield what numbers of so few models do not show."""
-    seen = set()
+    sizes: dict[tuple[int, int], list[Correlation]] = {}
     for one in found:
-        size = (len(one.models), len(one.policies))
-        if size not in seen:
-            seen.add(size)
-            yield _power_note(one)
+        sizes.setdefault((len(one.models), len(one.policies)), []).append(one)
+    for same in sizes.values():
+        best = min(same, key=lambda one: one.least_p)
+        yield _power_note(best)
+        tied = [one for one in same if best.least_p < LEVEL <= one.least_p]
+        yield from _tie_notes(tied)
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
         yield f"correlations of fewer than {LEAST_MODELS} models have no interval: none holds in 95 of 100 cases"
@@ -330,6 +332,15 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
         yield from _influence_notes(one)
         if one.missing:
             yield f"{one.name}: {', '.join(one.missing)} left out, because a number is missing"
+
+
+def _tie_notes(tied: Sequence[Correlation]) -> Iterator[str]:
+    """Yield a note on correlations that cannot be significant because models have equal numbers."""
+    if tied:
+        names = ", ".join(f"{one.name} with {', '.join(one.policies)}" for one in tied[:_MOST_NAMED])
+        names += f" and {len(tied) - _MOST_NAMED} others" if len(tied) > _MOST_NAMED else ""
+        least = min(one.least_p for one in tied)
+        yield f"{names}: no p-value below {least:.2g} is possible, because models have equal numbers"
 
 
 def _power_note(one: Correlation) -> str:
