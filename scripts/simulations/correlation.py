@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy import stats
@@ -19,7 +19,7 @@ from rmeval.metrics.stats.significance import LEVEL
 from rmeval.types import FloatArray
 
 RESAMPLES = 1000
-MODELS = (4, 5, 6, 8, 12, 20, 50)
+MODELS = (4, 6, 8, 12, 20, 50)
 RHOS = (0.0, 0.5, 0.9)
 SKEW = 0.7
 """Standard deviation of the logarithms of skewed values."""
@@ -34,10 +34,16 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=400)
     parser.add_argument("--method", default="pearson")
     parser.add_argument("--only", choices=("coverage", "tests", "differences"))
+    parser.add_argument("--pairs", type=int, default=[1, 3], nargs="+", help="of the table of coverages")
     given = parser.parse_args()
-    for name, rows in (("coverage", coverage), ("tests", tests), ("differences", differences)):
+    tables: dict[str, Callable[[], Iterator[list[str]]]] = {
+        "coverage": lambda: coverage(given.replications, given.method, given.pairs),
+        "tests": lambda: tests(given.replications, given.method),
+        "differences": lambda: differences(given.replications, given.method),
+    }
+    for name, rows in tables.items():
         if given.only in (None, name):
-            for row in rows(given.replications, given.method):
+            for row in rows():
                 print(f"| {' | '.join(row)} |", flush=True)  # noqa: T201
             print()  # noqa: T201
 
@@ -69,14 +75,14 @@ def truth(method: str, rho: float, shape: str) -> float:
     return math.expm1(rho * SKEW**2) / math.expm1(SKEW**2) if shape == "skewed" else rho
 
 
-def fisher(method: str, pairs: Pairs, random: np.random.Generator) -> Interval:
+def fisher(method: str, pairs: Pairs, drawn: FloatArray) -> Interval:
     """Return Fisher's interval, of points that are independent."""
     half = ndtri(0.975) / math.sqrt(pairs.models - 3)
     centre = math.atanh(np.clip(pairs.correlation(method), -1 + 1e-9, 1 - 1e-9))
     return math.tanh(centre - half), math.tanh(centre + half)
 
 
-def jackknife(method: str, pairs: Pairs, random: np.random.Generator) -> Interval:
+def jackknife(method: str, pairs: Pairs, drawn: FloatArray) -> Interval:
     """Return the interval of Student's t for Fisher's z, with the jackknife's standard error."""
     n = pairs.models
     z = np.arctanh(np.clip(_left_out(method, pairs), -1 + 1e-9, 1 - 1e-9))
@@ -95,15 +101,15 @@ def _resampled(method: str, pairs: Pairs, random: np.random.Generator) -> FloatA
     return drawn[~np.isnan(drawn)]
 
 
-def percentile(method: str, pairs: Pairs, random: np.random.Generator) -> Interval:
+def percentile(method: str, pairs: Pairs, drawn: FloatArray) -> Interval:
     """Return the percentile interval (Efron 1979)."""
-    low, high = np.quantile(_resampled(method, pairs, random), [0.025, 0.975]).tolist()
+    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
     return low, high
 
 
-def bca(method: str, pairs: Pairs, random: np.random.Generator) -> Interval:
+def bca(method: str, pairs: Pairs, drawn: FloatArray) -> Interval:
     """Return the bias-corrected and accelerated interval (Efron 1987)."""
-    drawn, value = _resampled(method, pairs, random), pairs.correlation(method)
+    value = pairs.correlation(method)
     below = np.clip(np.mean(drawn < value) + np.mean(drawn == value) / 2, 1e-3, 1 - 1e-3)
     apart = _left_out(method, pairs)
     apart = apart.mean() - apart
@@ -114,17 +120,17 @@ def bca(method: str, pairs: Pairs, random: np.random.Generator) -> Interval:
     return low, high
 
 
-def expanded(method: str, pairs: Pairs, random: np.random.Generator) -> Interval:
+def expanded(method: str, pairs: Pairs, drawn: FloatArray) -> Interval:
     """Return the expanded percentile interval, which rmeval shows for six models and more."""
     if pairs.models >= 6:
         return correlation_interval(method, pairs)
     n = pairs.models
     tail = float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975)))
-    low, high = np.quantile(_resampled(method, pairs, random), [tail, 1 - tail]).tolist()
+    low, high = np.quantile(drawn, [tail, 1 - tail]).tolist()
     return low, high
 
 
-METHODS: dict[str, Callable[[str, Pairs, np.random.Generator], Interval]] = {
+METHODS: dict[str, Callable[[str, Pairs, FloatArray], Interval]] = {
     "expanded percentile": expanded,
     "percentile": percentile,
     "BCa": bca,
@@ -133,11 +139,11 @@ METHODS: dict[str, Callable[[str, Pairs, np.random.Generator], Interval]] = {
 }
 
 
-def coverage(replications: int, method: str) -> Iterator[list[str]]:
+def coverage(replications: int, method: str, numbers: Sequence[int]) -> Iterator[list[str]]:
     """Yield the rows of the table of coverages and mean widths."""
     yield ["data", "pairs", "models", *METHODS, "width"]
     for shape in ("normal", "skewed", "heavy tails"):
-        for pairs in (1, 3):
+        for pairs in numbers:
             for models in MODELS:
                 cells: dict[str, list[str]] = {name: [] for name in METHODS}
                 widths = []
@@ -158,8 +164,9 @@ def _covered(
     hits, widths = dict.fromkeys(METHODS, 0.0), []
     for _ in range(replications):
         one = draw(models, pairs, rho, shape, random)
+        drawn = _resampled(method, one, random)
         for name, interval in METHODS.items():
-            ends = interval(method, one, random) or (-1.0, 1.0)
+            ends = interval(method, one, drawn) or (-1.0, 1.0)
             hits[name] += (ends[0] - 1e-9 <= value <= ends[1] + 1e-9) / replications
             if interval is expanded:
                 widths.append(ends[1] - ends[0])

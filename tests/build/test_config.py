@@ -132,3 +132,18 @@ def test_a_budget_of_the_command(tmp_path: Path) -> None:
         config.with_budget(max_cost=0.5)
     with pytest.raises(DataError, match="`max_cost` must be above 0, not -1"):
         config.with_budget(max_cost=-1)
+
+
+@pytest.mark.parametrize("text", ["- name", "name", "3"])
+def test_a_config_that_is_no_mapping(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"config.yaml: a config is a mapping with name, models and domains: see"):
+        load_config(tmp_path / "config.yaml")
+
+
+def test_a_role_without_a_model(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(MINIMAL)
+    config = load_config(tmp_path / "config.yaml")
+    assert config.role("rewriter") == config.role("writer")
+    with pytest.raises(DataError, match="the config names no model with the role judge: add it under `models`"):
+        config.role("judge")

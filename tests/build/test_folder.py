@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rmeval.build import BuildFolder, StageResult
-from rmeval.errors import DamagedError
+from rmeval.errors import DamagedError, RunError
 from tests.build.samples import record
 
 
@@ -45,3 +45,24 @@ def test_a_folder_whose_name_is_damaged_belongs_to_nobody(folder: BuildFolder, d
     (folder.path / "build.json").write_text(damage)
     with pytest.raises(DamagedError, match=r"build.json is damaged"):
         folder.check_name("mine")
+
+
+def test_a_folder_of_another_build_is_refused(folder: BuildFolder) -> None:
+    folder.check_name("mine")
+    with pytest.raises(RunError, match="has the build of mine, and the config that of other: choose another folder"):
+        folder.check_name("other")
+    assert folder.name() == "mine"
+
+
+def test_another_model_of_a_role_is_refused(folder: BuildFolder) -> None:
+    folder.check_models({"writer": "one"})
+    folder.check_models({"writer": "one", "judge": "two"})
+    with pytest.raises(RunError, match="the judge of this build was two, and now is one: use the first, or another"):
+        folder.check_models({"writer": "one", "judge": "one"})
+    assert folder.models() == {"writer": "one", "judge": "two"}
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "4-review").touch()
+    with pytest.raises(RunError, match=r"4-review"):
+        BuildFolder(tmp_path).write("review", StageResult([], [], "inputs", {}))

@@ -31,3 +31,24 @@ def test_wrong_prompts_are_one_sentence(tmp_path: Path, template: str, message: 
         PromptFiles(tmp_path).get("math/solve").messages({"problem": "What is 1 + 1?", "language": "en"})
     assert message in str(error.value)
     assert "math/solve.jinja" in str(error.value)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no folder .*/nowhere'?: correct `prompts:` in the config"):
+        PromptFiles(tmp_path / "nowhere")
+
+
+def test_a_prompt_of_no_stage_is_a_misspelt_name(tmp_path: Path) -> None:
+    (tmp_path / "math").mkdir()
+    (tmp_path / "math" / "slove.jinja").write_text("{{ problem }}")
+    with pytest.raises(DataError, match=r"math/slove.jinja replaces no prompt: did you mean math/solve\?"):
+        PromptFiles(tmp_path)
+
+
+def test_a_prompt_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "math").mkdir()
+    (tmp_path / "math" / "solve.jinja").write_bytes("Löse: {{ problem }}".encode("latin-1"))
+    with pytest.raises(
+        DataError, match=r"the prompt .*math/solve.jinja cannot be read \(.*utf-8.*\): correct the file"
+    ):
+        PromptFiles(tmp_path).get("math/solve")

@@ -327,7 +327,10 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
         yield from _tie_notes(tied)
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
-        yield f"correlations of fewer than {LEAST_MODELS} models have no interval: none holds in 95 of 100 cases"
+        yield (
+            f"correlations of fewer than {LEAST_MODELS} models have no interval: resampling so few misses large "
+            "correlations"
+        )
     for one in found if len(found) <= FEW else ():
         yield from _influence_notes(one)
         if one.missing:

@@ -143,6 +143,16 @@ def other_texts(task: dict[str, Any]) -> list[Any]:
     return [annotated({"data": {**task["data"], "texts": "0" * 32}}, 1, VERDICTS)]
 
 
+def no_record(task: dict[str, Any]) -> list[Any]:
+    return [annotated({"data": {**task["data"], "record": 7}}, 1, VERDICTS)]
+
+
+def no_texts(task: dict[str, Any]) -> list[Any]:
+    found = annotated(task, 1, {"1": "correct"})
+    found["annotations"][1]["result"][0]["value"]["choices"] = [5]
+    return [found]
+
+
 def flat(task: dict[str, Any]) -> list[Any]:
     return [{**task["data"], "verdict_1": "correct"}]
 
@@ -165,6 +175,8 @@ def unannotated(task: dict[str, Any]) -> list[Any]:
         (lambda task: {"a": 1}, "is not a list of tasks: export the project as JSON"),
         (lambda task: [{"annotations": 3, "data": {}}], "task 1: the field annotations is not a list of objects"),
         (lambda task: [{"annotations": [], "data": 3}], "task 1: the field data is not an object"),
+        (no_record, "task 1: the field record is not a text: import a file made from an export of rmeval"),
+        (no_texts, "task 1: the value of verdict_1 is not a list of texts: export the project again"),
     ],
 )
 def test_wrong_files_are_explained_and_store_nothing(
@@ -181,6 +193,29 @@ def test_wrong_files_are_explained_and_store_nothing(
     done = imported(capsys, build.path, tasks)
     assert (done.code, sentence in done.err, done.err.count("\n")) == (2, True, 1), done.err
     assert read_reviews(build.review, "anna") == []
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (None, "there is no file"),
+        (b'[{"id": ', "records.json is not JSON ("),
+        (b'["\xff"]', "records.json is not JSON ("),
+        (
+            b'[{"id": "chat/0", "fields": {}}]',
+            "records.json record 1 has no field responses: write the records with `to_json`",
+        ),
+    ],
+)
+def test_files_of_argilla_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes | None, sentence: str
+) -> None:
+    build = write_build(tmp_path / "my-bench", records_of(1, 0))
+    file = tmp_path / "records.json"
+    if data is not None:
+        file.write_bytes(data)
+    done = imported(capsys, build.path, file)
+    assert (done.code, sentence in done.err, done.err.count("\n")) == (2, True, 1), done.err
 
 
 def test_files_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -224,6 +225,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield found
 
 
+def test_a_form_that_cannot_be_read(client: Client) -> None:
+    action, hidden = client.get("/item/1").form("first")
+    form = {"Content_Type": "application/x-www-form-urlencoded", "Origin": f"http://{client.host}"}
+    many = urlencode({**hidden, **{f"x{number}": "1" for number in range(20)}})
+    assert client.send("POST", action, many, **form).status == 400
+
+
 def test_a_token_is_needed_where_it_is_wanted(tmp_path: Path) -> None:
     build = write_build(tmp_path, records_of(1, 0))
     for options in ({"with_token": True}, {"host": "0.0.0.0"}):
@@ -233,6 +241,7 @@ def test_a_token_is_needed_where_it_is_wanted(tmp_path: Path) -> None:
             assert len(query) > 30
             assert client.send("GET", "/item/1").status == 403
             assert client.send("GET", f"/item/1?{query}x").status == 403
+            assert client.send("GET", "/item/1", Cookie="rmeval-review\x01=3").status == 403
             admitted = client.send("GET", f"/item/1?{query}")
             assert (admitted.status, admitted.headers["location"]) == (303, "/item/1")
             cookie = admitted.headers["set-cookie"]
@@ -290,6 +299,12 @@ def test_items_of_a_file_and_those_that_are_required(tmp_path: Path, capsys: pyt
     file.write_text("chat/3\nchat/33\n")
     done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--items", file)
     assert (done.code, "line 2: the build has no item 'chat/33': did you mean" in done.err) == (2, True), done.err
+    file.write_bytes(b"chat/3\n\xff\n")
+    done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--items", file)
+    assert (done.code, "write the keys of items in UTF-8" in done.err) == (2, True), done.err
+    file.unlink()
+    done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--items", file)
+    assert (done.code, "items.txt" in done.err, done.err.count("\n")) == (2, True, 1), done.err
     done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--adjudicate")
     assert (done.code, "has no item on which others disagree" in done.err) == (2, True)
     done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--host", "192.0.2.1")

@@ -208,7 +208,7 @@ def exchange_test(method: str, first: Pairs, second: Pairs) -> PermutationTest:
 
     If it does not matter which of the two standardised scores of a model belongs to which kind, then exchanging them in
     any of the models leaves the distribution of the difference as it is (Good 2005, section 3.2, paired data). Scores
-    are standardised, or ranked for rank correlations, before they are exchanged. With up to 12 models, all 2^n
+    are standardised, or ranked for rank correlations, before they are exchanged. With up to 13 models, all 2^n
     exchanges are computed, otherwise `DRAWN` random ones.
 
     Args:
