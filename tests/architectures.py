@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
@@ -235,6 +237,13 @@ class Comparison:
     spread: float = 0.0
     tokens: str = ""
     refusal: str = ""
+
+
+def slow_but(quick: Collection[str], kinds: Iterable[str]) -> list[Any]:
+    """Parameters of a test that only CI runs with all kinds; `make test` runs it with some."""
+    found = [kind if kind in quick else pytest.param(kind, marks=pytest.mark.slow) for kind in kinds]
+    assert sum(isinstance(one, str) for one in found) == len(quick), "a name of another kind"
+    return found
 
 
 def compare(folder: Path) -> Comparison:

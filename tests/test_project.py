@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +54,13 @@ def test_the_changelog_has_the_four_kinds_of_change_in_each_release() -> None:
     for release in releases:
         kinds = re.findall(r"^### (.*)$", release, re.MULTILINE)
         assert kinds == [kind for kind in ("Added", "Changed", "Fixed", "Removed") if kind in kinds], release[:40]
+
+
+def test_pytest_searches_every_folder_of_tests(pytestconfig: pytest.Config) -> None:
+    skipped = pytestconfig.getini("norecursedirs")
+    folders = {part for path in (ROOT / "tests").rglob("test_*.py") for part in path.relative_to(ROOT).parts[:-1]}
+    assert {"build", "cli", "tests"} <= folders
+    assert [name for name in folders if any(fnmatch(name, one) for one in skipped)] == []
 
 
 def test_the_citation_is_of_this_project() -> None:

@@ -11,13 +11,13 @@ import rmeval
 from rmeval.errors import ModelError
 from rmeval.models import load_model
 from rmeval.types import Conversation, Message
-from tests.architectures import ALL, BOTH, DECODERS, compare, make_classifier
+from tests.architectures import ALL, BOTH, DECODERS, compare, make_classifier, slow_but
 
 OTHER_HEADS = ("ctrl", "modernbert-decoder", "xlnet")
 """Decoders that transformers gives no head called `score`."""
 
 
-@pytest.mark.parametrize("kind", list(ALL)[::3])
+@pytest.mark.parametrize("kind", slow_but(list(ALL)[::9], list(ALL)[::3]))
 def test_a_classifier_scores_as_its_own_forward(tmp_path: Path, kind: str) -> None:
     found = compare(make_classifier(tmp_path / "m", kind))
     assert not found.refusal
@@ -59,7 +59,7 @@ TABLES = {
 """Tokens that fit into a table of 64 positions, where padding is token 0."""
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", slow_but(("roberta", "gpt2", "bart", "mpt"), TABLES))
 def test_the_longest_that_a_table_of_positions_takes(tmp_path: Path, kind: str) -> None:
     """One more is refused before the network fails on it; which it does, so that the limit is not too low."""
     rows = {"max_seq_len": 64} if kind == "mpt" else {"max_position_embeddings": 64}

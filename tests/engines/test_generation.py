@@ -22,6 +22,7 @@ from rmeval.engines.hf.slots import Slots
 from rmeval.engines.outside import Outside
 from rmeval.engines.vllm.requests import written
 from rmeval.errors import ModelError
+from tests.architectures import slow_but
 from tests.checkpoints import make_checkpoint
 from tests.engines.fake import Fake
 from tests.engines.test_tree import LANGUAGE_MODELS, PLAIN, families, loaded
@@ -67,7 +68,10 @@ def check(model: Any, sequence: list[int], limit: int, seed: int, how: Generatio
 
 
 # The angles of phi3's positions change with the length, those of tokens that were computed before do not.
-@pytest.mark.parametrize("kind", [*LANGUAGE_MODELS, *(kind for kind in PLAIN if kind != "phi3")])
+KINDS = [*LANGUAGE_MODELS, *(kind for kind in PLAIN if kind != "phi3")]
+
+
+@pytest.mark.parametrize("kind", slow_but(("mistral", "gpt_neox", "mixtral", "qwen3_next"), KINDS))
 @FEW
 @given(families(), st.integers(1, 60), st.none() | st.integers(1, 4), st.data())
 def test_each_token_is_that_of_a_forward_pass(

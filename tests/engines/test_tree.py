@@ -22,6 +22,7 @@ from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.tree import rope_depends_on_length
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
+from tests.architectures import slow_but
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 400,
@@ -156,7 +157,7 @@ def alone(model: Any, sequence: Sequence[int]) -> Any:
         return model.base_model(input_ids=torch.tensor([sequence]), use_cache=False).last_hidden_state[0]
 
 
-@pytest.mark.parametrize("kind", SHARED)
+@pytest.mark.parametrize("kind", slow_but(("llama", "gemma2", "gpt2"), SHARED))
 @settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(families(), st.integers(1, 60), st.none() | st.integers(1, 4))
 def test_heads(folder: Path, kind: str, sequences: list[list[int]], budget: int, cap: int | None) -> None:
@@ -176,7 +177,7 @@ def test_heads(folder: Path, kind: str, sequences: list[list[int]], budget: int,
         close(found, one[places])
 
 
-@pytest.mark.parametrize("kind", LANGUAGE_MODELS)
+@pytest.mark.parametrize("kind", slow_but(("qwen3", "gemma3_text", "gpt_oss"), LANGUAGE_MODELS))
 @settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(families(), st.integers(1, 60), st.none() | st.integers(1, 4), st.data())
 def test_log_probs(
