@@ -39,6 +39,8 @@ _MOST_DIFFERENCES = 15
 _MOST_NAMED = 4
 _MOST_TESTED = 20
 """Most models whose omission is tested: of more, those that change the correlation most."""
+_LARGEST = 1e50
+"""Numbers up to this size have squares, and products of these, that are floats."""
 _RELATIVE = ("difference", "ratio")
 _STANDARDIZE = ("both", "scores")
 
@@ -83,6 +85,8 @@ def correlate_scores(
     ):
         if value not in known:
             raise DataError(f"`{name}` {value!r} does not exist: {chosen_from(value, known)}")
+    if relative == "ratio" and base is None:
+        raise DataError("`relative` ratio is a change from a `base`: give the row of the policy before training")
     if pairs and treatment:
         raise DataError("`pair` and `treatment` both name pairs of columns: give one of them")
     places = [scores] if isinstance(scores, str | Path | Result) else list(scores)
@@ -180,24 +184,35 @@ class _Correlating:
         if known.sum() < 3:
             raise DataError(
                 f"{one.name} and {', '.join(one.policies)} are both known of {count_of(int(known.sum()), 'model')} (of "
-                f"{len(matched)} that are in {table.source} and in {self._policies.source}), and a correlation needs "
-                "three: add models, or check the names and give `match`"
+                f"{len(matched)} that are in {table.source} and in {self._policies.source}{self._unmatched(table)}), "
+                "and a correlation needs three: add models, or check the names and give `match`"
             )
         for (score, policy), x, y in zip(one.pairs, pairs.scores, pairs.results, strict=True):
             for name, values in ((score.full_name, x), (policy.name, y)):
-                if np.ptp(values) <= 1e-13 * np.abs(values).max():
-                    raise DataError(f"{name} is {values[0]:g} for all {len(values)} models: choose another column")
+                _check_numbers(name, values)
         missing = tuple(match.policy for match, own in zip(matched, known, strict=True) if not own)
         return pairs, places[known], missing
+
+    def _unmatched(self, table: ScoreTable) -> str:
+        """Return an example of the names without a counterpart in each table, for messages."""
+        own = self._matches[table.name]
+        if not own.scores_only or not own.policies_only:
+            return ""
+        return f"; {shortened(own.scores_only[0])} and {shortened(own.policies_only[0])} are in one of them only"
 
     def _result(self, name: str, values: FloatArray, relative: bool) -> FloatArray:
         """Return a column of results, relative to the base if there is one."""
         if self._base is None or not relative:
             return values
         base = float(values[self._base])
-        if math.isnan(base) or (base == 0 and self._relative == "ratio"):
-            what = "no number" if math.isnan(base) else "the number 0"
-            raise DataError(f"`base` {shortened(self._base_name)} has {what} in column {name!r}: results need it")
+        if math.isnan(base):
+            raise DataError(f"`base` {shortened(self._base_name)} has no number in column {name!r}: results need it")
+        if base <= 0 and self._relative == "ratio":
+            # Division by a negative number would reverse the order of the results.
+            raise DataError(
+                f"`base` {shortened(self._base_name)} has the number {base:g} in column {name!r}, and a relative "
+                "change needs a positive one: give `relative` difference"
+            )
         return values - base if self._relative == "difference" else values / base - 1
 
     def _correlation(
@@ -287,6 +302,23 @@ class _Correlating:
             yield from average_notes(table)
 
 
+def _check_numbers(name: str, values: FloatArray) -> None:
+    """Check that a correlation with a column can be computed.
+
+    Raises:
+        DataError: If it is constant, or squares of its numbers are no floats.
+    """
+    size, spread = float(np.abs(values).max()), float(np.ptp(values / 2)) * 2
+    if spread <= 1e-13 * size:
+        raise DataError(f"{name} is {values[0]:g} for all {len(values)} models: choose another column")
+    if size > _LARGEST or spread < 1 / _LARGEST:
+        how = "large" if size > _LARGEST else "small"
+        raise DataError(
+            f"{name} has numbers up to {size:g} that differ by {spread:g}, too {how} for a correlation: correct them, "
+            "or change their unit"
+        )
+
+
 def _row_of(base: str, policies: ScoreTable) -> int:
     """Return the row of the base.
 
@@ -315,12 +347,14 @@ def _grouped(excluded: Sequence[str]) -> Iterator[str]:
 
 def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
     """Yield what numbers of so few models do not show."""
-    seen = set()
+    sizes: dict[tuple[int, int], list[Correlation]] = {}
     for one in found:
-        size = (len(one.models), len(one.policies))
-        if size not in seen:
-            seen.add(size)
-            yield _power_note(one)
+        sizes.setdefault((len(one.models), len(one.policies)), []).append(one)
+    for same in sizes.values():
+        best = min(same, key=lambda one: one.least_p)
+        yield _power_note(best)
+        tied = [one for one in same if best.least_p < LEVEL <= one.least_p]
+        yield from _tie_notes(tied)
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
         yield (
@@ -333,19 +367,30 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
             yield f"{one.name}: {', '.join(one.missing)} left out, because a number is missing"
 
 
+def _tie_notes(tied: Sequence[Correlation]) -> Iterator[str]:
+    """Yield a note on correlations that cannot be significant because models have equal numbers."""
+    if tied:
+        names = ", ".join(f"{one.name} with {', '.join(one.policies)}" for one in tied[:_MOST_NAMED])
+        names += f" and {len(tied) - _MOST_NAMED} others" if len(tied) > _MOST_NAMED else ""
+        least = min(one.least_p for one in tied)
+        yield f"{names}: no p-value below {least:.2g} is possible, because models have equal numbers"
+
+
 def _power_note(one: Correlation) -> str:
     models, pairs = len(one.models), len(one.policies)
-    least = f"with {models} models, no p-value below {one.least_p:.2g} is possible"
+    # With random permutations, the smallest p-value is a matter of their number, and not of the models.
+    least = f"with {models} models{f', no p-value below {one.least_p:.2g} is possible' if one.exact else ''}"
     points = f" ({models * pairs} points are {models} models in {pairs} pairs: models are permuted, and not points)"
     least += points if pairs > 1 else ""
     if one.least_p >= LEVEL:
         return f"{least}: no correlation can be significant"
+    also = "and " if one.exact else ""
     repeated, independent = (f"{value:.2f}" if value < 0.99 else f"{value:.3f}" for value in one.detectable)
     if pairs == 1:
-        return f"{least}, and a correlation must be above {repeated} to be found with a power of 80%"
+        return f"{least}, {also}a correlation must be above {repeated} to be found with a power of 80%"
     return (
-        f"{least}, and a correlation must be above {independent} (if the pairs are independent) to {repeated} (if they "
-        "repeat each other) to be found with a power of 80%"
+        f"{least}, {also}a correlation must be above {independent} (if the pairs are independent) to {repeated} (if "
+        "they repeat each other) to be found with a power of 80%"
     )
 
 
@@ -357,5 +402,5 @@ def _influence_notes(one: Correlation) -> Iterator[str]:
     lost = [left for left in one.left_out if chosen.p < LEVEL <= left.p]
     if lost:
         names = ", ".join(left.model for left in lost[:_MOST_NAMED])
-        names += f" and {len(lost) - _MOST_NAMED} others" if len(lost) > _MOST_NAMED else ""
+        names += f" and {count_of(len(lost) - _MOST_NAMED, 'other')}" if len(lost) > _MOST_NAMED else ""
         yield f"{one.name}: without one of {names}, it is not significant (p up to {max(left.p for left in lost):.2g})"

@@ -55,7 +55,7 @@ def correlations_view(found: Correlations) -> View:
 def _about(found: Correlations) -> Iterator[str]:
     yield f"unit: models; 95% intervals by resampling models ({REPLICATES} resamples, expanded percentile)"
     ways = {(one.permutations, one.exact) for one in found.correlations if one.permutations}
-    stated = ", ".join(
+    stated = " or ".join(
         f"all {count:,} permutations" if exact else f"{count:,} random permutations (seed 0)"
         for count, exact in sorted(ways)
     )
@@ -153,17 +153,20 @@ def _left_out(one: Correlation, method: str) -> Table:
                 Number(left.value, unit=CORRELATION),
                 Number(left.value - one.chosen.value, unit=_CHANGE),
                 Number(left.p, unit=P_VALUE),
+                clean(f"{one.name} with {', '.join(one.policies)}"),
             ),
         )
         for left in some
     )
-    more = f"; the {_INFLUENTIAL} most influential of {len(shown)}, `as_json` has all" if len(some) < len(shown) else ""
+    cut = len(some) < len(shown)
+    more = f"; the {_INFLUENTIAL} most influential of {len(shown)}, `as_json` has all" if cut else ""
     return Table(
-        "left out",
-        ("without", _NAMES[method], "change", "p"),
+        f"{_INFLUENTIAL} most influential left out" if cut else "left out",
+        ("without", _NAMES[method], "change", "p", "correlation"),
         rows,
         f"{clean(one.name)}: without one model{more}",
-        keys=("name", "value", "change", "p"),
+        extra=("correlation",),
+        keys=("name", "value", "change", "p", "correlation"),
     )
 
 

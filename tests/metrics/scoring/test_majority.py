@@ -100,4 +100,5 @@ def test_errors_of_drawing_are_independent_where_responses_are_sorted(seed: int)
 
 def test_weights() -> None:
     assert voting_weights(np.array([0.0, 0.25, 1.0, nan])).tolist() == [0, 0.25, 1, 0]
+    assert voting_weights(np.array([0.0, 0.0, nan])).tolist() == [1, 1, 0]
     assert voting_weights(np.array([0.0, -2.0, nan])).tolist() == pytest.approx([0.5, 1 / (1 + np.exp(2)), 0])
