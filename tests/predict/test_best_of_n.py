@@ -126,7 +126,7 @@ def test_the_proxy_rises_while_the_quality_of_a_bad_model_falls(curves: rmeval.B
     rising = curves.picker("Good").overoptimisation
     assert rising is not None
     assert (rising.peak, rising.drop) == (8, 0)
-    assert rising.says == "quality is highest at n = 8: no sign of over-optimisation up to there"
+    assert rising.says == "quality is highest at n = 8: no over-optimisation is seen up to there"
     low, high = rising.alpha_ci or (math.nan, math.nan)
     assert 0 < low < rising.alpha < high
 
@@ -171,7 +171,7 @@ def test_scores_of_another_run_as_quality(folder: Path, tmp_path: Path) -> None:
         rmeval.evaluate(f"{folder}/models.py:{name}", "best-of-n", data, out=tmp_path / "runs")
         for name in ("Coarse", "Good")
     )
-    with pytest.raises(RunError, match=r"no prompt whose responses all have a known quality: .* or give `gold`"):
+    with pytest.raises(RunError, match=r"no prompt whose responses all have a known quality: .*, give `gold`"):
         rmeval.bon(one)
     found = rmeval.bon(one, gold=judge)
     assert (found.quality, found.proportion) == ("scores of Good", False)
@@ -219,6 +219,8 @@ def test_the_prompts_are_the_same_at_every_n() -> None:
         ({"at": [0, 2]}, "`at` must be numbers of responses from 1"),
         ({"at": [8], "max_n": 4}, "`at` 8 is larger than `max_n` 4"),
         ({"at": [1, 9]}, "no prompt has 9 responses"),
+        ({"at": [1]}, "`at` 1 leaves nothing to pick from: give larger numbers too"),
+        ({"max_n": 0}, "no prompt has 0 responses: they have 1 to 4"),
     ],
 )
 def test_numbers_that_do_not_fit(options: dict[str, Any], message: str) -> None:
@@ -250,6 +252,36 @@ def test_equal_scores_are_a_random_pick() -> None:
     assert [point.quality for point in found.picker("m").points] == [0.375] * 3
     assert [point.proxy for point in found.picker("m").points] == [0] * 3
     assert found.picker("m").share == 0
+
+
+def test_a_model_without_any_score_has_no_numbers() -> None:
+    lost = np.full(11, np.nan)
+    with pytest.raises(RunError, match="here has no score of m: add the scores"):
+        best_of_n_curves(ragged(scores={"m": lost}), max_n=4)
+    lost[:3] = 1.0  # Scores of prompts that have too few responses.
+    found = best_of_n_curves(ragged(scores={"lost": lost, "m": np.arange(11.0)}), max_n=4)
+    assert [one.name for one in found.pickers if one.kind == "model"] == ["m"]
+    assert "lost is left out, because it has no score of these prompts" in found.notes
+
+
+def test_large_numbers() -> None:
+    quality = ragged().quality.copy()
+    quality[5] = 1e60
+    with pytest.raises(RunError, match=r"here has the quality 1e\+60: give numbers between -1e\+50 and 1e\+50"):
+        best_of_n_curves(ragged(quality=quality), max_n=4)
+    quality[5] = -1e50
+    assert best_of_n_curves(ragged(quality=quality), max_n=4).picker("oracle", "oracle").end.quality == 1.0
+    # A proxy in standard deviations does not depend on the unit of the scores.
+    one, other = (
+        best_of_n_curves(ragged(scores={"m": np.arange(11.0) * unit}), max_n=4).picker("m") for unit in (1, 1e307)
+    )
+    assert [point.proxy for point in other.points] == pytest.approx([point.proxy for point in one.points])
+
+
+def test_a_quality_that_does_not_change_is_no_fall() -> None:
+    found = best_of_n_curves(ragged(scores={"m": np.zeros(11)}), max_n=4).picker("m").overoptimisation
+    assert found is not None
+    assert found.says == "quality is the same at every n up to 4"
 
 
 def test_candidates_without_scores_have_baselines() -> None:
@@ -341,6 +373,25 @@ def test_refused_options(options: str, message: str, folder: Path, capsys: pytes
     done = command(capsys, "bon", folder / "runs", *options.split())
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--picks same.json -o same.json", "same.json is also the file of --picks: choose another file"),
+        ("--picks own.json --overwrite", "--picks own.json is also read: choose another file"),
+    ],
+)
+def test_no_output_replaces_another_or_the_input(
+    options: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.json").write_text(json.dumps([row | {"scores": [1, 2]} for row in rows_of(6, 2)]))
+    before = Path("own.json").read_bytes()
+    done = command(capsys, "bon", "own.json", *options.split())
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert {path.name for path in tmp_path.iterdir()} == {"own.json"}
+    assert Path("own.json").read_bytes() == before
 
 
 def test_other_runs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

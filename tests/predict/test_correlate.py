@@ -66,6 +66,14 @@ def test_one_pair_by_scipy(tmp_path: Path) -> None:
     assert found.chosen.ci[0] < found.chosen.value < found.chosen.ci[1]
 
 
+def test_of_many_models_the_most_influential_ones_are_left_out_with_a_test(tmp_path: Path) -> None:
+    scores, policies = random_tables(tmp_path, 24, 1)
+    (found,) = correlate_scores(scores, policies).correlations
+    changes = {one.model: abs(one.value - found.chosen.value) for one in found.left_out}
+    tested = {one.model for one in found.left_out if not np.isnan(one.p)}
+    assert (len(changes), tested) == (24, set(sorted(changes, key=lambda model: -changes[model])[:20]))
+
+
 def test_the_treatment_of_the_paper(tables: tuple[Path, Path]) -> None:
     found = correlate_scores(*tables, treatment="rm-bench", base="sft")
     pooled, style = found.correlations
@@ -228,6 +236,25 @@ def test_wrong_arguments(tables: tuple[Path, Path], arguments: dict[str, object]
         correlate_scores(*tables, **arguments)  # type: ignore[arg-type]
 
 
+def test_a_base_that_is_not_positive_has_no_relative_changes(tables: tuple[Path, Path]) -> None:
+    """Relative changes from -29 would reverse the order of the results, and the sign of the correlation."""
+    for number in ("-29", "0"):
+        tables[1].write_text(POLICIES.replace("sft,45.0", f"sft,{number}"))
+        with pytest.raises(DataError, match=rf"`base` sft has the number {number} in column 'gsm8k', .* positive one"):
+            correlate_scores(*tables, pairs=[("hard math", "gsm8k")], base="sft", relative="ratio")
+        found = correlate_scores(*tables, pairs=[("hard math", "gsm8k")], base="sft")
+        assert found.correlations[0].chosen.value > 0
+    with pytest.raises(DataError, match="`relative` ratio is a change from a `base`"):
+        correlate_scores(*tables, pairs=[("hard math", "gsm8k")], relative="ratio")
+
+
+@pytest.mark.parametrize(("unit", "size"), [("e200", "large"), ("e-200", "small"), ("e308", "large")])
+def test_numbers_without_squares_are_refused(tables: tuple[Path, Path], unit: str, size: str) -> None:
+    tables[0].write_text(f"model,x\nrm-a,1{unit}\nrm-b,-1{unit}\nrm-c,0\n")
+    with pytest.raises(DataError, match=rf"scores:x has numbers up to .* too {size} for a correlation"):
+        correlate_scores(*tables, pairs=[("x", "gsm8k")])
+
+
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
@@ -303,6 +330,13 @@ def test_figures_and_tables(tables: tuple[Path, Path], tmp_path: Path, capsys: p
     assert "0.60, p 0.0417, 4 models" in repr(found)
     assert "rm-a" in str(found._repr_html_())
     assert len(found.to_pandas()) == 6
+
+
+def test_the_output_replaces_no_input(tables: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    for path in tables:
+        done = command(capsys, "correlate", tables[0], "--against", tables[1], "-o", path, "--overwrite")
+        assert (done.code, f"-o {path} is also read: choose another file" in done.err) == (2, True), done.err
+    assert (tables[0].read_text(), tables[1].read_text()) == (SCORES, POLICIES)
 
 
 def test_errors_name_options(tables: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

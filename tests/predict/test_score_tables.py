@@ -35,7 +35,7 @@ def test_empty_cells(cell: object) -> None:
     assert np.isnan(value)
 
 
-@pytest.mark.parametrize("cell", [True, "True", "Scalar RM", [1], "1.2.3"])
+@pytest.mark.parametrize("cell", [True, "True", "Scalar RM", [1], "1.2.3", "1_5"])
 def test_cells_of_words(cell: object) -> None:
     assert number_in(cell) is None
 
@@ -103,6 +103,10 @@ def test_mixed_units_are_stated(tmp_path: Path) -> None:
     found = table_of(tmp_path / "a.csv", "model,hard,easy\nx,0.7,60\ny,71,80\n")
     assert [note.partition(": ")[2] for note in found.notes] == [
         "column hard may mix shares and percentages (0.7 and 71): check its units"
+    ]
+    found = table_of(tmp_path / "b.csv", "model,hard\nx,7%\ny,0.08\nz,\n")
+    assert [note.partition(": ")[2] for note in found.notes] == [
+        "column hard has a percent sign in 1 of 2 numbers, and all are read without it: check its units"
     ]
 
 

@@ -58,7 +58,7 @@ def write_candidates(
     Raises:
         RmevalError: If the user must change something. Answers are kept.
     """
-    write = check_out(out, overwrite)
+    write = check_out(out, overwrite, problems)
     config = config_of(problems, options, require_sandbox)
     tasks, left_out = read_tasks(config, verify, options.limit)
     needs_algebra = any(one.by == "key" for one in tasks)

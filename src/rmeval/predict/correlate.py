@@ -37,6 +37,10 @@ FEW = 6
 """Most correlations for which everything is computed; for more, only the chosen coefficient is tested."""
 _MOST_DIFFERENCES = 15
 _MOST_NAMED = 4
+_MOST_TESTED = 20
+"""Most models whose omission is tested: of more, those that change the correlation most."""
+_LARGEST = 1e50
+"""Numbers up to this size have squares, and products of these, that are floats."""
 _RELATIVE = ("difference", "ratio")
 _STANDARDIZE = ("both", "scores")
 
@@ -81,6 +85,8 @@ def correlate_scores(
     ):
         if value not in known:
             raise DataError(f"`{name}` {value!r} does not exist: {chosen_from(value, known)}")
+    if relative == "ratio" and base is None:
+        raise DataError("`relative` ratio is a change from a `base`: give the row of the policy before training")
     if pairs and treatment:
         raise DataError("`pair` and `treatment` both name pairs of columns: give one of them")
     places = [scores] if isinstance(scores, str | Path | Result) else list(scores)
@@ -183,8 +189,7 @@ class _Correlating:
             )
         for (score, policy), x, y in zip(one.pairs, pairs.scores, pairs.results, strict=True):
             for name, values in ((score.full_name, x), (policy.name, y)):
-                if np.ptp(values) <= 1e-13 * np.abs(values).max():
-                    raise DataError(f"{name} is {values[0]:g} for all {len(values)} models: choose another column")
+                _check_numbers(name, values)
         missing = tuple(match.policy for match, own in zip(matched, known, strict=True) if not own)
         return pairs, places[known], missing
 
@@ -200,9 +205,14 @@ class _Correlating:
         if self._base is None or not relative:
             return values
         base = float(values[self._base])
-        if math.isnan(base) or (base == 0 and self._relative == "ratio"):
-            what = "no number" if math.isnan(base) else "the number 0"
-            raise DataError(f"`base` {shortened(self._base_name)} has {what} in column {name!r}: results need it")
+        if math.isnan(base):
+            raise DataError(f"`base` {shortened(self._base_name)} has no number in column {name!r}: results need it")
+        if base <= 0 and self._relative == "ratio":
+            # Division by a negative number would reverse the order of the results.
+            raise DataError(
+                f"`base` {shortened(self._base_name)} has the number {base:g} in column {name!r}, and a relative "
+                "change needs a positive one: give `relative` difference"
+            )
         return values - base if self._relative == "difference" else values / base - 1
 
     def _correlation(
@@ -248,9 +258,12 @@ class _Correlating:
         if len(models) < 4:
             return
         kept = np.array([np.delete(np.arange(len(models)), k) for k in range(len(models))])
-        values = pairs.correlations(self._method, kept).tolist()
-        for model, value, rows in zip(models, values, kept, strict=True):
-            yield LeftOut(model, value, permutation_test(self._method, pairs.take(rows)).p if full else math.nan)
+        values = pairs.correlations(self._method, kept)
+        changes = np.nan_to_num(np.abs(values - pairs.correlation(self._method)))
+        tested = np.argsort(-changes, kind="stable")[:_MOST_TESTED].tolist() if full else []
+        for place, (model, value) in enumerate(zip(models, values.tolist(), strict=True)):
+            p = permutation_test(self._method, pairs.take(kept[place])).p if place in tested else math.nan
+            yield LeftOut(model, value, p)
 
     def _differences(
         self, ready: Sequence[tuple[PairSet, Pairs, IntArray, tuple[str, ...]]]
@@ -287,6 +300,23 @@ class _Correlating:
         for table in (*self._tables, self._policies):
             yield from table.notes
             yield from average_notes(table)
+
+
+def _check_numbers(name: str, values: FloatArray) -> None:
+    """Check that a correlation with a column can be computed.
+
+    Raises:
+        DataError: If it is constant, or squares of its numbers are no floats.
+    """
+    size, spread = float(np.abs(values).max()), float(np.ptp(values / 2)) * 2
+    if spread <= 1e-13 * size:
+        raise DataError(f"{name} is {values[0]:g} for all {len(values)} models: choose another column")
+    if size > _LARGEST or spread < 1 / _LARGEST:
+        how = "large" if size > _LARGEST else "small"
+        raise DataError(
+            f"{name} has numbers up to {size:g} that differ by {spread:g}, too {how} for a correlation: correct them, "
+            "or change their unit"
+        )
 
 
 def _row_of(base: str, policies: ScoreTable) -> int:
@@ -372,5 +402,5 @@ def _influence_notes(one: Correlation) -> Iterator[str]:
     lost = [left for left in one.left_out if chosen.p < LEVEL <= left.p]
     if lost:
         names = ", ".join(left.model for left in lost[:_MOST_NAMED])
-        names += f" and {len(lost) - _MOST_NAMED} others" if len(lost) > _MOST_NAMED else ""
+        names += f" and {count_of(len(lost) - _MOST_NAMED, 'other')}" if len(lost) > _MOST_NAMED else ""
         yield f"{one.name}: without one of {names}, it is not significant (p up to {max(left.p for left in lost):.2g})"

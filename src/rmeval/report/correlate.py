@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rmeval.messages import count_of
 from rmeval.metrics.stats.bootstrap import REPLICATES
+from rmeval.metrics.stats.significance import LEVEL
 from rmeval.predict.correlate import FEW
 from rmeval.predict.policy_correlation import Correlation, Correlations
 from rmeval.report.cells import COUNT, P_VALUE, Cell, Number, Unit, clean
@@ -109,13 +110,13 @@ def _grid(found: Correlations) -> Table:
         cells: list[Cell] = [
             clean(", ".join(one.policies)),
             Number(len(one.models), unit=COUNT),
-            Number(one.chosen.value, one.chosen.ci, CORRELATION, strong=one.p_corrected < 0.05),
+            Number(one.chosen.value, one.chosen.ci, CORRELATION, strong=one.p_corrected < LEVEL),
             Number(one.chosen.p, unit=P_VALUE),
             Number(one.p_corrected, unit=P_VALUE),
             *(Number(value, unit=CORRELATION) for value in others.values()),
             f"{span[0]:.2f} to {span[1]:.2f}" if span else None,
         ]
-        rows.append(Row(label, tuple(cells), clean(one.name), strong=one.p_corrected < 0.05))
+        rows.append(Row(label, tuple(cells), clean(one.name), strong=one.p_corrected < LEVEL))
     names = [_NAMES[own.method] for own in found.correlations[0].coefficients]
     return Table(
         "correlations",
@@ -184,7 +185,7 @@ def _differences(found: Correlations) -> Table:
         cells = (
             clean(", ".join(one.policies)),
             Number(one.models, unit=COUNT),
-            Number(one.value, one.ci, _CHANGE, strong=one.p_corrected < 0.05),
+            Number(one.value, one.ci, _CHANGE, strong=one.p_corrected < LEVEL),
             Number(one.p, unit=P_VALUE),
             Number(one.p_corrected, unit=P_VALUE),
         )

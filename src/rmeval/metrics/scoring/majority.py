@@ -154,7 +154,8 @@ def weighted_majority_curves(
             if number > size:
                 continue
             drawn = _subsets(size, number, random)
-            for prompt, place in zip(own.tolist(), places, strict=True):
+            # Each prompt has its own order, or errors of drawing would be shared where responses are sorted.
+            for prompt, place in zip(own.tolist(), random.permuted(places, axis=1), strict=True):
                 found[prompt, column] = _heaviest(weights[place], groups[place], quality[place], drawn).mean()
     return found
 
