@@ -143,7 +143,7 @@ def test_a_constant_model_votes_like_the_majority_and_does_not_fall(tmp_path: Pa
     flat, majority = found.picker("flat"), found.picker("majority vote", "majority")
     assert [point.quality for point in flat.points] == pytest.approx([flat.points[0].quality] * len(flat.points))
     assert flat.overoptimisation is not None
-    assert flat.overoptimisation.says == "quality is the same at every n"
+    assert flat.overoptimisation.says == "quality is the same at every n up to 6"
     # Zeros as weights would make all answers equal.
     weighted = found.picker("flat", "weighted")
     assert [point.quality for point in weighted.points] == pytest.approx([point.quality for point in majority.points])
