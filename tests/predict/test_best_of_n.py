@@ -145,6 +145,7 @@ def test_a_constant_model_votes_like_the_majority_and_does_not_fall(tmp_path: Pa
     rows = rows_of(40, 6)
     for row in rows:
         row["scores"] = {"flat": [0.0] * 6}
+    rows[0]["scores"] = {"flat": [1.0] * 6}
     path, other = tmp_path / "c.jsonl", tmp_path / "more.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     other.write_text("".join(json.dumps(row | {"scores": {"first": [1, 0, 0, 0, 0, 0]}}) + "\n" for row in rows))
