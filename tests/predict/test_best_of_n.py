@@ -126,9 +126,27 @@ def test_the_proxy_rises_while_the_quality_of_a_bad_model_falls(curves: rmeval.B
     rising = curves.picker("Good").overoptimisation
     assert rising is not None
     assert (rising.peak, rising.drop) == (8, 0)
-    assert rising.says == "quality is highest at n = 8: no over-optimisation up to there"
+    assert rising.says == "quality is highest at n = 8: no over-optimisation is seen up to there"
     low, high = rising.alpha_ci or (math.nan, math.nan)
     assert 0 < low < rising.alpha < high
+
+
+def test_a_constant_model_votes_like_the_majority_and_does_not_fall(tmp_path: Path) -> None:
+    rows = rows_of(40, 6)
+    for row in rows:
+        row["scores"] = {"flat": [0.0] * 6}
+    path, other = tmp_path / "c.jsonl", tmp_path / "more.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    other.write_text("".join(json.dumps(row | {"scores": {"first": [1, 0, 0, 0, 0, 0]}}) + "\n" for row in rows))
+    found = rmeval.bon([path, other])
+    flat, majority = found.picker("flat"), found.picker("majority vote", "majority")
+    assert [point.quality for point in flat.points] == pytest.approx([flat.points[0].quality] * len(flat.points))
+    assert flat.overoptimisation is not None
+    assert flat.overoptimisation.says == "quality is the same at every n"
+    # Zeros as weights would make all answers equal.
+    weighted = found.picker("flat", "weighted")
+    assert [point.quality for point in weighted.points] == pytest.approx([point.quality for point in majority.points])
+    assert found.source.endswith("c.jsonl and 1 more file")
 
 
 def test_runs_are_aligned_on_common_prompts(folder: Path, tmp_path: Path) -> None:
@@ -183,7 +201,7 @@ def test_the_prompts_are_the_same_at_every_n() -> None:
         best_of_n_curves(ragged())
     found = best_of_n_curves(ragged(), max_n=4)
     assert (found.n_prompts, found.numbers, found.sizes) == (2, (1, 2, 4), (4, 4))
-    assert found.notes[0] == "2 prompts of 4 left out: they have fewer than 4 responses"
+    assert found.notes[0] == "2 prompts of 4 left out, with fewer than 4 responses"
     found = best_of_n_curves(ragged(), at=[2, 1])
     assert (found.n_prompts, found.numbers, found.sizes) == (3, (1, 2), (2, 4))
     # At n = 2, every subset of two of four responses counts.
@@ -269,7 +287,7 @@ def test_candidates_without_scores_have_baselines() -> None:
     groups = np.array([0, 0, 0, 0, 0, 1, 1, 0, 1, 1, -1])
     found = best_of_n_curves(ragged(scores={}, groups=groups), max_n=4)
     assert [one.kind for one in found.pickers] == ["random", "majority", "oracle"]
-    assert "1 response of 8 without a final answer: they do not vote" in found.notes
+    assert "1 response of 8 without a final answer, and so without a vote" in found.notes
     with pytest.raises(RunError, match="here has no scores of a reward model: there are no picks"):
         write_picks(found, Path("picks.jsonl"))
 

@@ -147,7 +147,7 @@ def _numbers(
     enough = given.sizes >= most
     notes = []
     if lost := int((~enough).sum()):
-        notes.append(f"{count_of(lost, 'prompt')} of {len(given)} left out: they have fewer than {most} responses")
+        notes.append(f"{count_of(lost, 'prompt')} of {len(given)} left out, with fewer than {most} responses")
     elif most < largest:
         notes.append(f"prompts have {least} to {largest} responses: all subsets of up to {most} of them are used")
     return sorted(set(at)) if at else powers_of_two(most), given.take(enough), notes
@@ -347,7 +347,7 @@ class _Computing:
         elif np.ptp(means) <= _SMALL * np.abs(means).max():
             says = f"quality is the same at every n up to {most}"
         elif falls.drop <= _SMALL * np.abs(means).max():
-            says = f"quality is highest at n = {most}: no over-optimisation up to there"
+            says = f"quality is highest at n = {most}: no over-optimisation is seen up to there"
         else:
             chance = "" if math.isnan(falls.p) else f", p = {falls.p:.2g}"
             says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not significant{chance}"
@@ -362,7 +362,7 @@ class _Computing:
         elif given.sizes.max() > MOST:
             yield f"no majority vote, because a prompt has more than {MOST} responses"
         elif silent := int((given.groups < 0).sum()):
-            yield f"{count_of(silent, 'response')} of {len(given.groups)} without a final answer: they do not vote"
+            yield f"{count_of(silent, 'response')} of {len(given.groups)} without a final answer, and so without a vote"
         most = max(math.comb(int(given.sizes.max()), number) for number in self._numbers)
         if any(one.kind == "weighted" for one in pickers) and most > SAMPLES:
             yield (

@@ -37,6 +37,8 @@ FEW = 6
 """Most correlations for which everything is computed; for more, only the chosen coefficient is tested."""
 _MOST_DIFFERENCES = 15
 _MOST_NAMED = 4
+_MOST_TESTED = 20
+"""Most models whose omission is tested: of more, those that change the correlation most."""
 _LARGEST = 1e50
 """Numbers up to this size have squares, and products of these, that are floats."""
 _RELATIVE = ("difference", "ratio")
@@ -182,8 +184,8 @@ class _Correlating:
         if known.sum() < 3:
             raise DataError(
                 f"{one.name} and {', '.join(one.policies)} are both known of {count_of(int(known.sum()), 'model')} (of "
-                f"{len(matched)} that are in {table.source} and in {self._policies.source}), and a correlation needs "
-                "three: add models, or check the names and give `match`"
+                f"{len(matched)} that are in {table.source} and in {self._policies.source}{self._unmatched(table)}), "
+                "and a correlation needs three: add models, or check the names and give `match`"
             )
         for score, policy in one.pairs:
             if score.table.source == policy.table.source and score.name == policy.name:
@@ -195,6 +197,13 @@ class _Correlating:
                 _check_numbers(name, values)
         missing = tuple(match.policy for match, own in zip(matched, known, strict=True) if not own)
         return pairs, places[known], missing
+
+    def _unmatched(self, table: ScoreTable) -> str:
+        """Return an example of the names without a counterpart in each table, for messages."""
+        own = self._matches[table.name]
+        if not own.scores_only or not own.policies_only:
+            return ""
+        return f"; {shortened(own.scores_only[0])} and {shortened(own.policies_only[0])} are in one of them only"
 
     def _result(self, name: str, values: FloatArray, relative: bool) -> FloatArray:
         """Return a column of results, relative to the base if there is one."""
@@ -254,9 +263,12 @@ class _Correlating:
         if len(models) < 4:
             return
         kept = np.array([np.delete(np.arange(len(models)), k) for k in range(len(models))])
-        values = pairs.correlations(self._method, kept).tolist()
-        for model, value, rows in zip(models, values, kept, strict=True):
-            yield LeftOut(model, value, permutation_test(self._method, pairs.take(rows)).p if full else math.nan)
+        values = pairs.correlations(self._method, kept)
+        changes = np.nan_to_num(np.abs(values - pairs.correlation(self._method)))
+        tested = np.argsort(-changes, kind="stable")[:_MOST_TESTED].tolist() if full else []
+        for place, (model, value) in enumerate(zip(models, values.tolist(), strict=True)):
+            p = permutation_test(self._method, pairs.take(kept[place])).p if place in tested else math.nan
+            yield LeftOut(model, value, p)
 
     def _differences(
         self, ready: Sequence[tuple[PairSet, Pairs, IntArray, tuple[str, ...]]]
@@ -340,12 +352,14 @@ def _grouped(excluded: Sequence[str]) -> Iterator[str]:
 
 def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
     """Yield what numbers of so few models do not show."""
-    seen = set()
+    sizes: dict[tuple[int, int], list[Correlation]] = {}
     for one in found:
-        size = (len(one.models), len(one.policies))
-        if size not in seen:
-            seen.add(size)
-            yield _power_note(one)
+        sizes.setdefault((len(one.models), len(one.policies)), []).append(one)
+    for same in sizes.values():
+        best = min(same, key=lambda one: one.least_p)
+        yield _power_note(best)
+        tied = [one for one in same if best.least_p < LEVEL <= one.least_p]
+        yield from _tie_notes(tied)
     fewest = min(len(one.models) for one in found)
     if fewest < LEAST_MODELS:
         yield (
@@ -358,19 +372,30 @@ def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
             yield f"{one.name}: {', '.join(one.missing)} left out, because a number is missing"
 
 
+def _tie_notes(tied: Sequence[Correlation]) -> Iterator[str]:
+    """Yield a note on correlations that cannot be significant because models have equal numbers."""
+    if tied:
+        names = ", ".join(f"{one.name} with {', '.join(one.policies)}" for one in tied[:_MOST_NAMED])
+        names += f" and {len(tied) - _MOST_NAMED} others" if len(tied) > _MOST_NAMED else ""
+        least = min(one.least_p for one in tied)
+        yield f"{names}: no p-value below {least:.2g} is possible, because models have equal numbers"
+
+
 def _power_note(one: Correlation) -> str:
     models, pairs = len(one.models), len(one.policies)
-    least = f"with {models} models, no p-value below {one.least_p:.2g} is possible"
+    # With random permutations, the smallest p-value is a matter of their number, and not of the models.
+    least = f"with {models} models{f', no p-value below {one.least_p:.2g} is possible' if one.exact else ''}"
     points = f" ({models * pairs} points are {models} models in {pairs} pairs: models are permuted, and not points)"
     least += points if pairs > 1 else ""
     if one.least_p >= LEVEL:
         return f"{least}: no correlation can be significant"
+    also = "and " if one.exact else ""
     repeated, independent = (f"{value:.2f}" if value < 0.99 else f"{value:.3f}" for value in one.detectable)
     if pairs == 1:
-        return f"{least}, and a correlation must be above {repeated} to be found with a power of 80%"
+        return f"{least}, {also}a correlation must be above {repeated} to be found with a power of 80%"
     return (
-        f"{least}, and a correlation must be above {independent} (if the pairs are independent) to {repeated} (if they "
-        "repeat each other) to be found with a power of 80%"
+        f"{least}, {also}a correlation must be above {independent} (if the pairs are independent) to {repeated} (if "
+        "they repeat each other) to be found with a power of 80%"
     )
 
 

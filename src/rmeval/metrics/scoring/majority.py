@@ -114,10 +114,13 @@ def _shifting(polynomial: FloatArray) -> FloatArray:
 def voting_weights(scores: FloatArray) -> FloatArray:
     """Return the weights of votes, float64[responses]: none is negative, so that more votes are never worth less.
 
-    Scores between 0 and 1 are used as they are, others become 1/(1 + exp(-score)); a missing score becomes 0.
+    Scores between 0 and 1 are used as they are, others become 1/(1 + exp(-score)); a missing score becomes 0. If all
+    scores are 0, each vote counts 1, since the answers would tie otherwise, however many votes they have.
     """
     known = scores[~np.isnan(scores)]
     plain = not len(known) or (known.min() >= 0 and known.max() <= 1)
+    if not known.any():
+        return (~np.isnan(scores)).astype(np.float64)
     return np.nan_to_num(scores if plain else expit(scores))
 
 
@@ -153,7 +156,8 @@ def weighted_majority_curves(
             if number > size:
                 continue
             drawn = _subsets(size, number, random)
-            for prompt, place in zip(own.tolist(), places, strict=True):
+            # Each prompt has its own order, or errors of drawing would be shared where responses are sorted.
+            for prompt, place in zip(own.tolist(), random.permuted(places, axis=1), strict=True):
                 found[prompt, column] = _heaviest(weights[place], groups[place], quality[place], drawn).mean()
     return found
 
