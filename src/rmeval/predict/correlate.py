@@ -185,6 +185,11 @@ class _Correlating:
                 f"{len(matched)} that are in {table.source} and in {self._policies.source}{self._unmatched(table)}), "
                 "and a correlation needs three: add models, or check the names and give `match`"
             )
+        for score, policy in one.pairs:
+            if score.table.source == policy.table.source and score.name == policy.name:
+                raise DataError(
+                    f"{policy.table.source}: {policy.name} is correlated with itself: choose another column"
+                )
         for (score, policy), x, y in zip(one.pairs, pairs.scores, pairs.results, strict=True):
             for name, values in ((score.full_name, x), (policy.name, y)):
                 _check_numbers(name, values)
