@@ -57,7 +57,9 @@ def test_a_folder_of_another_build_is_refused(folder: BuildFolder) -> None:
 def test_another_model_of_a_role_is_refused(folder: BuildFolder) -> None:
     folder.check_models({"writer": "one"})
     folder.check_models({"writer": "one", "judge": "two"})
-    with pytest.raises(RunError, match="the judge of this build was two, and now is one: use the first, or another"):
+    with pytest.raises(
+        RunError, match="the judge was two at earlier starts, and now is one: use the first, or another"
+    ):
         folder.check_models({"writer": "one", "judge": "one"})
     assert folder.models() == {"writer": "one", "judge": "two"}
 

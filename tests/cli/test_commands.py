@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,9 @@ def test_score_replaces_no_device_and_no_folder(tmp_path: Path, capsys: Capture,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number: int, code: int) -> None:
     (tmp_path / "scorer.py").write_text(
         "import pathlib, threading\n"
@@ -165,7 +168,7 @@ def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number
     arguments = ["run", f"{tmp_path}/scorer.py:Slow", "-b", "pairs", "--data", data, "-o", tmp_path / "runs"]
     writing = running(*arguments)
     while not (tmp_path / "begun").exists() and writing.poll() is None:
-        pass
+        time.sleep(0.01)
     assert list((tmp_path / "runs").rglob("lock"))
     writing.send_signal(number)
     try:

@@ -152,7 +152,7 @@ def test_a_folder_left_behind_is_no_refusal(source: Path, tmp_path: Path, capsys
     assert score(capsys, source, tmp_path / "out.jsonl").code == 2
 
 
-@pytest.mark.parametrize("command_name", ["score", "token-scores"])
+@pytest.mark.parametrize("command_name", ["score", pytest.param("token-scores", marks=pytest.mark.slow)])
 def test_a_pipe(command_name: str, source: Path, tmp_path: Path, checkpoint: Path) -> None:
     """Standard output has the rows and nothing else."""
     import subprocess

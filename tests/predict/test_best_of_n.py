@@ -131,10 +131,21 @@ def test_the_proxy_rises_while_the_quality_of_a_bad_model_falls(curves: rmeval.B
     assert 0 < low < rising.alpha < high
 
 
+def test_a_fall_in_few_problems_is_not_tested() -> None:
+    quality = np.tile([0.0, 0.0, 1.0, 1.0], 3)
+    few = CandidateSet(
+        "f", ("a", "b", "c"), np.arange(4) * 4, quality, None, np.arange(3), ("s",) * 3, {"bad": -quality}
+    )
+    found = best_of_n_curves(few).picker("bad").overoptimisation
+    assert found is not None
+    assert found.says == "highest at n = 1, but a fall from 50.0% to 0.0% at n = 4 is not tested"
+
+
 def test_a_constant_model_votes_like_the_majority_and_does_not_fall(tmp_path: Path) -> None:
     rows = rows_of(40, 6)
     for row in rows:
         row["scores"] = {"flat": [0.0] * 6}
+    rows[0]["scores"] = {"flat": [1.0] * 6}
     path, other = tmp_path / "c.jsonl", tmp_path / "more.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     other.write_text("".join(json.dumps(row | {"scores": {"first": [1, 0, 0, 0, 0, 0]}}) + "\n" for row in rows))
@@ -142,7 +153,7 @@ def test_a_constant_model_votes_like_the_majority_and_does_not_fall(tmp_path: Pa
     flat, majority = found.picker("flat"), found.picker("majority vote", "majority")
     assert [point.quality for point in flat.points] == pytest.approx([flat.points[0].quality] * len(flat.points))
     assert flat.overoptimisation is not None
-    assert flat.overoptimisation.says == "quality is the same at every n"
+    assert flat.overoptimisation.says == "quality is the same at every n up to 6"
     # Zeros as weights would make all answers equal.
     weighted = found.picker("flat", "weighted")
     assert [point.quality for point in weighted.points] == pytest.approx([point.quality for point in majority.points])

@@ -332,6 +332,13 @@ def test_figures_and_tables(tables: tuple[Path, Path], tmp_path: Path, capsys: p
     assert len(found.to_pandas()) == 6
 
 
+def test_a_column_is_not_correlated_with_itself(tables: tuple[Path, Path]) -> None:
+    path = tables[0]
+    with pytest.raises(DataError, match=r"scores.csv: hard math is correlated with itself: choose another column"):
+        correlate_scores(path, path, pairs=[("hard math", "hard math")])
+    assert correlate_scores(path, path, pairs=[("hard math", "hard chat")]).correlations[0].chosen.value < 1
+
+
 def test_the_output_replaces_no_input(tables: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     for path in tables:
         done = command(capsys, "correlate", tables[0], "--against", tables[1], "-o", path, "--overwrite")

@@ -34,6 +34,8 @@ def check_out(out: Path, overwrite: bool, read: Path) -> RowWriter:
     write = row_writer(out)
     if out.suffix.lower() == ".csv":
         raise RunError(f"{out}: cells of CSV hold no lists of responses: choose .jsonl, .json or .parquet with `out`")
+    if out.is_dir():
+        raise RunError(f"{out} is a folder: give the path of a file with `out`")
     if overwrite or not out.exists():
         return write
     record = log_folder(out) / _RECORD

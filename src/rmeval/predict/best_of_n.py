@@ -349,8 +349,8 @@ class _Computing:
         elif falls.drop <= _SMALL * np.abs(means).max():
             says = f"quality is highest at n = {most}: no over-optimisation is seen up to there"
         else:
-            chance = "" if math.isnan(falls.p) else f", p = {falls.p:.2g}"
-            says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not significant{chance}"
+            tested = "tested" if math.isnan(falls.p) else f"significant, p = {falls.p:.2g}"
+            says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not {tested}"
         return Overoptimisation(
             alpha, ends[0], beta, ends[1], peak_of(alpha, beta, most), peak, falls.drop, falls.low, falls.p, says
         )

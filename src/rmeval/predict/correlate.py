@@ -12,11 +12,12 @@ import numpy as np
 
 from rmeval.errors import DataError
 from rmeval.messages import alike, chosen_from, count_of, nearest, quoted, shortened
-from rmeval.metrics.stats.few_models import LEAST_MODELS, correlation_interval, detectable_correlation
+from rmeval.metrics.stats.few_models import correlation_interval, detectable_correlation
 from rmeval.metrics.stats.few_models import difference_interval as interval_of_difference
 from rmeval.metrics.stats.permutation import METHODS, Pairs, exchange_test, permutation_test
-from rmeval.metrics.stats.significance import LEVEL, holm
+from rmeval.metrics.stats.significance import holm
 from rmeval.predict.column_pairs import PairSet, given_pairs, grid_of, treated_pairs
+from rmeval.predict.correlation_notes import FEW, correlation_notes
 from rmeval.predict.model_names import check_given, match_models
 from rmeval.predict.policy_correlation import (
     Coefficient,
@@ -31,12 +32,9 @@ from rmeval.predict.stated_averages import average_notes
 from rmeval.results.result import Result
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["FEW", "correlate_scores"]
+__all__ = ["correlate_scores"]
 
-FEW = 6
-"""Most correlations for which everything is computed; for more, only the chosen coefficient is tested."""
 _MOST_DIFFERENCES = 15
-_MOST_NAMED = 4
 _MOST_TESTED = 20
 """Most models whose omission is tested: of more, those that change the correlation most."""
 _LARGEST = 1e50
@@ -148,7 +146,7 @@ class _Correlating:
         corrected = holm(np.nan_to_num(np.array([one.chosen.p for one in found]), nan=1.0)).tolist()
         found = [replace(one, p_corrected=p) for one, p in zip(found, corrected, strict=True)]
         differences, untested = self._differences(ready)
-        remarks = [*self._table_notes(), *notes, *_grouped(excluded), *untested, *_remarks(found)]
+        remarks = [*self._table_notes(), *notes, *_grouped(excluded), *untested, *correlation_notes(found)]
         return Correlations(
             self._policies.source,
             self._method,
@@ -187,6 +185,11 @@ class _Correlating:
                 f"{len(matched)} that are in {table.source} and in {self._policies.source}{self._unmatched(table)}), "
                 "and a correlation needs three: add models, or check the names and give `match`"
             )
+        for score, policy in one.pairs:
+            if score.table.source == policy.table.source and score.name == policy.name:
+                raise DataError(
+                    f"{policy.table.source}: {policy.name} is correlated with itself: choose another column"
+                )
         for (score, policy), x, y in zip(one.pairs, pairs.scores, pairs.results, strict=True):
             for name, values in ((score.full_name, x), (policy.name, y)):
                 _check_numbers(name, values)
@@ -343,64 +346,3 @@ def _grouped(excluded: Sequence[str]) -> Iterator[str]:
     yield from (f"left out: {reason}" for reason in excluded[:some])
     if len(excluded) > some:
         yield f"left out: {len(excluded) - some} more pairs of columns without a correlation, for such reasons"
-
-
-def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
-    """Yield what numbers of so few models do not show."""
-    sizes: dict[tuple[int, int], list[Correlation]] = {}
-    for one in found:
-        sizes.setdefault((len(one.models), len(one.policies)), []).append(one)
-    for same in sizes.values():
-        best = min(same, key=lambda one: one.least_p)
-        yield _power_note(best)
-        tied = [one for one in same if best.least_p < LEVEL <= one.least_p]
-        yield from _tie_notes(tied)
-    fewest = min(len(one.models) for one in found)
-    if fewest < LEAST_MODELS:
-        yield (
-            f"correlations of fewer than {LEAST_MODELS} models have no interval: resampling so few misses large "
-            "correlations"
-        )
-    for one in found if len(found) <= FEW else ():
-        yield from _influence_notes(one)
-        if one.missing:
-            yield f"{one.name}: {', '.join(one.missing)} left out, because a number is missing"
-
-
-def _tie_notes(tied: Sequence[Correlation]) -> Iterator[str]:
-    """Yield a note on correlations that cannot be significant because models have equal numbers."""
-    if tied:
-        names = ", ".join(f"{one.name} with {', '.join(one.policies)}" for one in tied[:_MOST_NAMED])
-        names += f" and {len(tied) - _MOST_NAMED} others" if len(tied) > _MOST_NAMED else ""
-        least = min(one.least_p for one in tied)
-        yield f"{names}: no p-value below {least:.2g} is possible, because models have equal numbers"
-
-
-def _power_note(one: Correlation) -> str:
-    models, pairs = len(one.models), len(one.policies)
-    # With random permutations, the smallest p-value is a matter of their number, and not of the models.
-    least = f"with {models} models{f', no p-value below {one.least_p:.2g} is possible' if one.exact else ''}"
-    points = f" ({models * pairs} points are {models} models in {pairs} pairs: models are permuted, and not points)"
-    least += points if pairs > 1 else ""
-    if one.least_p >= LEVEL:
-        return f"{least}: no correlation can be significant"
-    also = "and " if one.exact else ""
-    repeated, independent = (f"{value:.2f}" if value < 0.99 else f"{value:.3f}" for value in one.detectable)
-    if pairs == 1:
-        return f"{least}, {also}a correlation must be above {repeated} to be found with a power of 80%"
-    return (
-        f"{least}, {also}a correlation must be above {independent} (if the pairs are independent) to {repeated} (if "
-        "they repeat each other) to be found with a power of 80%"
-    )
-
-
-def _influence_notes(one: Correlation) -> Iterator[str]:
-    chosen = one.chosen
-    for left in one.left_out:
-        if left.value * chosen.value < 0:
-            yield f"{one.name}: without {left.model}, the sign changes ({left.value:.2f} instead of {chosen.value:.2f})"
-    lost = [left for left in one.left_out if chosen.p < LEVEL <= left.p]
-    if lost:
-        names = ", ".join(left.model for left in lost[:_MOST_NAMED])
-        names += f" and {count_of(len(lost) - _MOST_NAMED, 'other')}" if len(lost) > _MOST_NAMED else ""
-        yield f"{one.name}: without one of {names}, it is not significant (p up to {max(left.p for left in lost):.2g})"

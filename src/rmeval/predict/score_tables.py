@@ -337,7 +337,7 @@ def number_in(cell: Any) -> float | None:
     if isinstance(cell, bool):
         return None
     if isinstance(cell, int | float):
-        return float(cell) if np.isfinite(cell) else float("nan")
+        cell = str(cell)  # As in a CSV file; an int may be too large for a float.
     if not isinstance(cell, str):
         return None
     text = _MARKED.sub("", cell)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rmeval.messages import count_of
 from rmeval.metrics.stats.bootstrap import REPLICATES
 from rmeval.metrics.stats.significance import LEVEL
-from rmeval.predict.correlate import FEW
+from rmeval.predict.correlation_notes import FEW
 from rmeval.predict.policy_correlation import Correlation, Correlations
 from rmeval.report.cells import COUNT, P_VALUE, Cell, Number, Unit, clean
 from rmeval.report.views import Row, Table, View

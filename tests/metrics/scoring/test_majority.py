@@ -26,9 +26,10 @@ def mean_over_subsets(responses: Responses, number: int, weighted: bool) -> floa
     found = []
     for subset in combinations(responses, number):
         votes: dict[int, float] = {}
+        heavy = weighted and any(weight for answer, _, weight in subset if answer >= 0)
         for answer, _, weight in subset:
             if answer >= 0:
-                votes[answer] = votes.get(answer, 0.0) + (weight if weighted else 1.0)
+                votes[answer] = votes.get(answer, 0.0) + (weight if heavy else 1.0)
         if votes:
             found.append(np.mean([worth[own] for own, vote in votes.items() if vote == max(votes.values())]))
         else:
@@ -100,5 +101,4 @@ def test_errors_of_drawing_are_independent_where_responses_are_sorted(seed: int)
 
 def test_weights() -> None:
     assert voting_weights(np.array([0.0, 0.25, 1.0, nan])).tolist() == [0, 0.25, 1, 0]
-    assert voting_weights(np.array([0.0, 0.0, nan])).tolist() == [1, 1, 0]
     assert voting_weights(np.array([0.0, -2.0, nan])).tolist() == pytest.approx([0.5, 1 / (1 + np.exp(2)), 0])

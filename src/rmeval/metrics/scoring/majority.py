@@ -114,13 +114,10 @@ def _shifting(polynomial: FloatArray) -> FloatArray:
 def voting_weights(scores: FloatArray) -> FloatArray:
     """Return the weights of votes, float64[responses]: none is negative, so that more votes are never worth less.
 
-    Scores between 0 and 1 are used as they are, others become 1/(1 + exp(-score)); a missing score becomes 0. If all
-    scores are 0, each vote counts 1, since the answers would tie otherwise, however many votes they have.
+    Scores between 0 and 1 are used as they are, others become 1/(1 + exp(-score)); a missing score becomes 0.
     """
     known = scores[~np.isnan(scores)]
     plain = not len(known) or (known.min() >= 0 and known.max() <= 1)
-    if not known.any():
-        return (~np.isnan(scores)).astype(np.float64)
     return np.nan_to_num(scores if plain else expit(scores))
 
 
@@ -135,7 +132,8 @@ def weighted_majority_curves(
     """Compute the quality of the answer with the largest sum of weights (Li et al. 2023, arXiv 2206.02336).
 
     If there are at most `SAMPLES` subsets of n responses, it is the mean over all of them, otherwise over `SAMPLES`
-    subsets that are drawn with a seed. Ties, and responses without an answer, are as in `majority_curves`.
+    subsets that are drawn with a seed. Ties, and responses without an answer, are as in `majority_curves`. If all votes
+    of a subset have the weight 0, each counts 1: answers would tie otherwise, however many votes they have.
 
     Args:
         weights: float64[responses], see `voting_weights`.
@@ -178,7 +176,9 @@ def _heaviest(weights: FloatArray, groups: IntArray, quality: FloatArray, drawn:
     worth = np.bincount(code, quality, codes) / np.bincount(code, minlength=codes)
     held = np.zeros((len(drawn), codes))
     rows = np.arange(len(drawn))[:, None]
-    np.add.at(held, (rows, code[drawn]), np.where(votes[drawn], weights[drawn], 0.0))
+    cast = np.where(votes[drawn], weights[drawn], 0.0)
+    cast[~cast.any(axis=1)] = 1.0
+    np.add.at(held, (rows, code[drawn]), cast)
     there = np.zeros((len(drawn), codes), bool)
     there[rows, code[drawn]] = votes[drawn]
     silent = ~there.any(axis=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmeval.errors import RunError
-from rmeval.predict.correlate import FEW
+from rmeval.predict.correlation_notes import FEW
 from rmeval.predict.policy_correlation import Correlation, Correlations
 from rmeval.report.cells import P_VALUE
 from rmeval.report.figures.style import COLOURS, Ink, Theme, bare, check, drawing, label, save
