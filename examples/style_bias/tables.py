@@ -47,8 +47,8 @@ def tables(study: Study) -> str:
 def _cure(study: Study, one: Condition) -> list[str]:
     models = [each for each in study.trained if each.condition == one]
     changes = ["-", "-"]
-    if one in study.changes:
-        found = study.changes[one]
+    found = study.changes.get(one)
+    if found is not None and found.differences:  # One seed has none.
         first, second = found.methods
         changes = [_change(found.difference(first, second, name, ALL).mean) for name in (GAP, "normal")]
     return [

@@ -151,6 +151,29 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
             write_candidates(problems, out, options_for(server, 1, model={"served_model": "other"}), overwrite=True)
 
 
+def test_no_call_is_paid_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    problems = write_rows(tmp_path / "p.jsonl", SUMS)
+    (tmp_path / "folder.jsonl").mkdir()
+    with serve(sums) as server:
+        for out, message in ((problems, "is the file that is read"), (tmp_path / "folder.jsonl", "is a folder")):
+            with pytest.raises(RunError, match=message):
+                write_candidates(problems, out, options_for(server, 1), overwrite=True)
+        assert calls(server) == []
+    assert lines(problems) == SUMS
+
+
+def test_empty_candidates_are_stated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def silent(request: Received) -> Answer:
+        if request.path == "/v1/models":
+            return json_answer({"data": [{"id": "silent"}]})
+        choice = {"message": {"role": "assistant", "content": None}, "finish_reason": "stop"}
+        return json_answer({"model": "silent", "choices": [choice]})
+
+    with serve(silent) as server:
+        write_candidates(write_rows(tmp_path / "p.jsonl", SUMS), tmp_path / "c.jsonl", options_for(server, 2))
+    assert any(text.startswith("all candidates are empty, and") for text in caplog.messages)
+
+
 def test_a_full_disk_keeps_the_answers_that_are_stored(tmp_path: Path) -> None:
     """A limit on file size stops writes, as a full disk does."""
     problems, out = write_rows(tmp_path / "p.jsonl", SUMS), tmp_path / "c.jsonl"

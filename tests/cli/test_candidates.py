@@ -47,6 +47,7 @@ WRITER = ("--writer", "http://127.0.0.1:9/v1")
     [
         (SUMS, (*WRITER, "--retries", 0), "http://127.0.0.1:9/v1 cannot be reached"),
         (SUMS, (*WRITER, "--temperature", 0), "give a temperature above 0, or --n 1"),
+        (SUMS, (*WRITER, "--temperature", "inf"), "temperature:` is inf, and input should be less than or equal to 10"),
         (
             SUMS,
             (*WRITER, "--max-cost", 1),

@@ -47,7 +47,7 @@ many_counts = st.lists(st.tuples(*[st.tuples(st.integers(0, 60), st.integers(0, 
 
 
 @given(many_counts, st.integers(0, 9))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_a_matched_subset_has_both_orders_of_each_difference_equally_often(counts: FloatArray, seed: int) -> None:
     kept = matched(counts, np.random.default_rng(seed))
     assert len(set(kept.tolist())) == len(kept)
@@ -60,7 +60,7 @@ def test_a_matched_subset_has_both_orders_of_each_difference_equally_often(count
 
 
 @given(many_counts)
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_no_larger_subset_is_matched(counts: FloatArray) -> None:
     """The sizes of classes, counted one by one."""
 

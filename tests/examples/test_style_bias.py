@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from examples.style_bias.tables import tables
 from examples.style_bias.training import Settings, batches, train
 
 import rmeval
-from rmeval.types import FloatArray, Message
 
 PAIRS = 48
 
@@ -77,34 +77,30 @@ def test_batches_use_every_pair_once_an_epoch() -> None:
     assert sorted(np.concatenate(found[:4]).tolist()) == list(range(25))
 
 
-def two_pairs(second: str, weight: tuple[float, float], offset: float = 0.0) -> TrainingSet:
+@cache
+def trained_head(second: str, weight: tuple[float, float], offset: float = 0.0, seed: int = 3) -> torch.Tensor:
+    """The score head after one step on two pairs, of which the second has this chosen response."""
     first = Pair("1 + 1?", "The answer is 2.", "The answer is 3.", ("", ""))
-    return TrainingSet((first, replace(first, chosen=second)), np.array(weight), np.full(2, offset))
-
-
-def trained_scores(data: TrainingSet) -> FloatArray:
-    model = train(data, 3, Settings(steps=2, batch=2))
-    prompts = [[Message("user", "2 + 2?"), Message("assistant", f"The answer is {k}.")] for k in range(4)]
-    return rmeval.score(model, prompts)
+    data = TrainingSet((first, replace(first, chosen=second)), np.array(weight), np.full(2, offset))
+    model, _ = train(data, seed, Settings(steps=1, batch=2))
+    found: torch.Tensor = model.score.weight.detach()
+    return found
 
 
 def test_a_pair_without_weight_does_not_train() -> None:
-    one, other = (trained_scores(two_pairs(text, (2.0, 0.0))) for text in ("It is 5, is it not?", "Two."))
-    assert np.allclose(one, other, atol=1e-4)
-    assert not np.allclose(one, trained_scores(two_pairs("Two.", (1.0, 1.0))), atol=1e-4)
+    one, other = (trained_head(text, (2.0, 0.0)) for text in ("It is 5, is it not?", "Two."))
+    assert torch.allclose(one, other, atol=1e-6)
+    assert not torch.allclose(one, trained_head("Two.", (1.0, 1.0)), atol=1e-6)
 
 
 def test_what_the_offset_explains_does_not_train() -> None:
-    untrained = trained_scores(two_pairs("Two.", (0.0, 0.0)))
-    assert np.allclose(untrained, trained_scores(two_pairs("Two.", (1.0, 1.0), offset=60.0)), atol=1e-6)
-    assert not np.allclose(untrained, trained_scores(two_pairs("Two.", (1.0, 1.0))), atol=1e-4)
+    untrained = trained_head("Two.", (0.0, 0.0))
+    assert torch.allclose(untrained, trained_head("Two.", (1.0, 1.0), offset=60.0), atol=1e-6)
+    assert not torch.allclose(untrained, trained_head("Two.", (1.0, 1.0)), atol=1e-6)
 
 
-def test_training_depends_on_its_seed_only() -> None:
-    data = training_set(make_pairs(0, 4, 0.5), "none", 0)
-    weights = [train(data, seed, Settings(steps=1))[0].score.weight.detach() for seed in (0, 0, 1)]
-    assert torch.equal(weights[0], weights[1])
-    assert not torch.equal(weights[0], weights[2])
+def test_seeds_differ() -> None:
+    assert not torch.allclose(trained_head("Two.", (1.0, 1.0)), trained_head("Two.", (1.0, 1.0), seed=4), atol=1e-3)
 
 
 def length_and_words(factor: float) -> Callable[[list[list[dict[str, str]]]], list[float]]:
@@ -182,14 +178,12 @@ def test_the_study_in_miniature(
 ) -> None:
     """Bias appears with the dose, an interrupted study is continued, and tables and figures are written."""
     out = tmp_path / "study"
-    words = ["run", "-o", str(out), "--pairs", "96", "--size", "16", "--steps", "3", "--seeds"]
+    words = ["run", "-o", str(out), "--pairs", "48", "--size", "16", "--steps", "2", "--seeds"]
     monkeypatch.setattr(sys, "argv", [*words, "1"])
     run.main()
     first = capsys.readouterr().out
     assert first.count("of CPU time\n") == len(run.CONDITIONS)
-    gaps = [
-        float(row.split("|")[5]) for row in re.findall(r"^\| (?:50|70|90|100) \| [\d.-]+ \|.*$", first, re.MULTILINE)
-    ]
+    gaps = [float(gap) for gap in re.findall(r"^\| \d+ \|(?: [\d.]+[^|]*\|){3} (-?[\d.]+)", first, re.MULTILINE)]
     assert len(gaps) == 4
     assert gaps[3] > gaps[0]
     monkeypatch.setattr(sys, "argv", [*words, "2"])

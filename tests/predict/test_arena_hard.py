@@ -131,3 +131,19 @@ def test_styles_are_the_metadata_of_all_or_counts_of_all(tmp_path: Path) -> None
 def test_answers_that_are_refused(tmp_path: Path, row: dict[str, Any], wrong: str) -> None:
     with pytest.raises(DataError, match=f"file.jsonl line 1: {wrong}"):
         answers(tmp_path, [("a", "q")], {"uid": "q", "model": "a", **row})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wrong"),
+    [
+        ({"metadata": metadata(50)}, {"metadata": metadata(60)}, "has other metadata"),
+        ({"messages": message("one")}, {"messages": message("one two")}, "has another style"),
+    ],
+)
+def test_two_answers_to_a_question_are_refused(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], wrong: str
+) -> None:
+    key = {"uid": "q", "model": "a"}
+    answers(tmp_path, [("a", "q")], key | one, key | one)
+    with pytest.raises(DataError, match=f"file.jsonl line 2: another answer of a to question q {wrong}: keep one"):
+        answers(tmp_path, [("a", "q")], key | one, key | other)

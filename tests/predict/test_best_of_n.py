@@ -126,9 +126,38 @@ def test_the_proxy_rises_while_the_quality_of_a_bad_model_falls(curves: rmeval.B
     rising = curves.picker("Good").overoptimisation
     assert rising is not None
     assert (rising.peak, rising.drop) == (8, 0)
-    assert rising.says == "quality is highest at n = 8: no over-optimisation up to there"
+    assert rising.says == "quality is highest at n = 8: no over-optimisation is seen up to there"
     low, high = rising.alpha_ci or (math.nan, math.nan)
     assert 0 < low < rising.alpha < high
+
+
+def test_a_fall_in_few_problems_is_not_tested() -> None:
+    quality = np.tile([0.0, 0.0, 1.0, 1.0], 3)
+    few = CandidateSet(
+        "f", ("a", "b", "c"), np.arange(4) * 4, quality, None, np.arange(3), ("s",) * 3, {"bad": -quality}
+    )
+    found = best_of_n_curves(few).picker("bad").overoptimisation
+    assert found is not None
+    assert found.says == "highest at n = 1, but a fall from 50.0% to 0.0% at n = 4 is not tested"
+
+
+def test_a_constant_model_votes_like_the_majority_and_does_not_fall(tmp_path: Path) -> None:
+    rows = rows_of(40, 6)
+    for row in rows:
+        row["scores"] = {"flat": [0.0] * 6}
+    rows[0]["scores"] = {"flat": [1.0] * 6}
+    path, other = tmp_path / "c.jsonl", tmp_path / "more.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    other.write_text("".join(json.dumps(row | {"scores": {"first": [1, 0, 0, 0, 0, 0]}}) + "\n" for row in rows))
+    found = rmeval.bon([path, other])
+    flat, majority = found.picker("flat"), found.picker("majority vote", "majority")
+    assert [point.quality for point in flat.points] == pytest.approx([flat.points[0].quality] * len(flat.points))
+    assert flat.overoptimisation is not None
+    assert flat.overoptimisation.says == "quality is the same at every n up to 6"
+    # Zeros as weights would make all answers equal.
+    weighted = found.picker("flat", "weighted")
+    assert [point.quality for point in weighted.points] == pytest.approx([point.quality for point in majority.points])
+    assert found.source.endswith("c.jsonl and 1 more file")
 
 
 def test_runs_are_aligned_on_common_prompts(folder: Path, tmp_path: Path) -> None:
@@ -152,7 +181,7 @@ def test_scores_of_another_run_as_quality(folder: Path, tmp_path: Path) -> None:
         rmeval.evaluate(f"{folder}/models.py:{name}", "best-of-n", data, out=tmp_path / "runs")
         for name in ("Coarse", "Good")
     )
-    with pytest.raises(RunError, match=r"no prompt whose responses all have a known quality: .* or give `gold`"):
+    with pytest.raises(RunError, match=r"no prompt whose responses all have a known quality: .*, give `gold`"):
         rmeval.bon(one)
     found = rmeval.bon(one, gold=judge)
     assert (found.quality, found.proportion) == ("scores of Good", False)
@@ -183,7 +212,7 @@ def test_the_prompts_are_the_same_at_every_n() -> None:
         best_of_n_curves(ragged())
     found = best_of_n_curves(ragged(), max_n=4)
     assert (found.n_prompts, found.numbers, found.sizes) == (2, (1, 2, 4), (4, 4))
-    assert found.notes[0] == "2 prompts of 4 left out: they have fewer than 4 responses"
+    assert found.notes[0] == "2 prompts of 4 left out, with fewer than 4 responses"
     found = best_of_n_curves(ragged(), at=[2, 1])
     assert (found.n_prompts, found.numbers, found.sizes) == (3, (1, 2), (2, 4))
     # At n = 2, every subset of two of four responses counts.
@@ -200,6 +229,8 @@ def test_the_prompts_are_the_same_at_every_n() -> None:
         ({"at": [0, 2]}, "`at` must be numbers of responses from 1"),
         ({"at": [8], "max_n": 4}, "`at` 8 is larger than `max_n` 4"),
         ({"at": [1, 9]}, "no prompt has 9 responses"),
+        ({"at": [1]}, "`at` 1 leaves nothing to pick from: give larger numbers too"),
+        ({"max_n": 0}, "no prompt has 0 responses: they have 1 to 4"),
     ],
 )
 def test_numbers_that_do_not_fit(options: dict[str, Any], message: str) -> None:
@@ -233,11 +264,41 @@ def test_equal_scores_are_a_random_pick() -> None:
     assert found.picker("m").share == 0
 
 
+def test_a_model_without_any_score_has_no_numbers() -> None:
+    lost = np.full(11, np.nan)
+    with pytest.raises(RunError, match="here has no score of m: add the scores"):
+        best_of_n_curves(ragged(scores={"m": lost}), max_n=4)
+    lost[:3] = 1.0  # Scores of prompts that have too few responses.
+    found = best_of_n_curves(ragged(scores={"lost": lost, "m": np.arange(11.0)}), max_n=4)
+    assert [one.name for one in found.pickers if one.kind == "model"] == ["m"]
+    assert "lost is left out, because it has no score of these prompts" in found.notes
+
+
+def test_large_numbers() -> None:
+    quality = ragged().quality.copy()
+    quality[5] = 1e60
+    with pytest.raises(RunError, match=r"here has the quality 1e\+60: give numbers between -1e\+50 and 1e\+50"):
+        best_of_n_curves(ragged(quality=quality), max_n=4)
+    quality[5] = -1e50
+    assert best_of_n_curves(ragged(quality=quality), max_n=4).picker("oracle", "oracle").end.quality == 1.0
+    # A proxy in standard deviations does not depend on the unit of the scores.
+    one, other = (
+        best_of_n_curves(ragged(scores={"m": np.arange(11.0) * unit}), max_n=4).picker("m") for unit in (1, 1e307)
+    )
+    assert [point.proxy for point in other.points] == pytest.approx([point.proxy for point in one.points])
+
+
+def test_a_quality_that_does_not_change_is_no_fall() -> None:
+    found = best_of_n_curves(ragged(scores={"m": np.zeros(11)}), max_n=4).picker("m").overoptimisation
+    assert found is not None
+    assert found.says == "quality is the same at every n up to 4"
+
+
 def test_candidates_without_scores_have_baselines() -> None:
     groups = np.array([0, 0, 0, 0, 0, 1, 1, 0, 1, 1, -1])
     found = best_of_n_curves(ragged(scores={}, groups=groups), max_n=4)
     assert [one.kind for one in found.pickers] == ["random", "majority", "oracle"]
-    assert "1 response of 8 without a final answer: they do not vote" in found.notes
+    assert "1 response of 8 without a final answer, and so without a vote" in found.notes
     with pytest.raises(RunError, match="here has no scores of a reward model: there are no picks"):
         write_picks(found, Path("picks.jsonl"))
 
@@ -322,6 +383,25 @@ def test_refused_options(options: str, message: str, folder: Path, capsys: pytes
     done = command(capsys, "bon", folder / "runs", *options.split())
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--picks same.json -o same.json", "same.json is also the file of --picks: choose another file"),
+        ("--picks own.json --overwrite", "--picks own.json is also read: choose another file"),
+    ],
+)
+def test_no_output_replaces_another_or_the_input(
+    options: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.json").write_text(json.dumps([row | {"scores": [1, 2]} for row in rows_of(6, 2)]))
+    before = Path("own.json").read_bytes()
+    done = command(capsys, "bon", "own.json", *options.split())
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert {path.name for path in tmp_path.iterdir()} == {"own.json"}
+    assert Path("own.json").read_bytes() == before
 
 
 def test_other_runs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

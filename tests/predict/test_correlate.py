@@ -14,6 +14,7 @@ import rmeval
 from rmeval.errors import DataError, RmevalError, RunError
 from rmeval.predict import Correlations, correlate_scores
 from rmeval.report import correlations_view, draw_correlations, views_text
+from rmeval.report.views import flat_rows
 from tests.command import command
 
 SCORES = """model,hard math,normal math,normal code,hard safety,hard chat
@@ -65,6 +66,14 @@ def test_one_pair_by_scipy(tmp_path: Path) -> None:
     assert found.chosen.ci[0] < found.chosen.value < found.chosen.ci[1]
 
 
+def test_of_many_models_the_most_influential_ones_are_left_out_with_a_test(tmp_path: Path) -> None:
+    scores, policies = random_tables(tmp_path, 24, 1)
+    (found,) = correlate_scores(scores, policies).correlations
+    changes = {one.model: abs(one.value - found.chosen.value) for one in found.left_out}
+    tested = {one.model for one in found.left_out if not np.isnan(one.p)}
+    assert (len(changes), tested) == (24, set(sorted(changes, key=lambda model: -changes[model])[:20]))
+
+
 def test_the_treatment_of_the_paper(tables: tuple[Path, Path]) -> None:
     found = correlate_scores(*tables, treatment="rm-bench", base="sft")
     pooled, style = found.correlations
@@ -104,7 +113,10 @@ def test_missing_parts_of_a_treatment_are_listed(tables: tuple[Path, Path]) -> N
     assert any("has no result named safety or toxigen or xstest, for hard safety" in note for note in found.notes)
     assert any("used scores:hard math with gsm8k, scores:normal code with humaneval" in note for note in found.notes)
     scores.write_text("model,Chat Hard\nrm-a,1\n")
-    with pytest.raises(DataError, match=r"finds none of its pairs \(.* has no numbers of levels of difficulty"):
+    with pytest.raises(
+        DataError,
+        match=r"finds none of its pairs \(.* not used by `treatment`: it has no number with easy or normal",
+    ):
         correlate_scores(scores, policies, treatment="rm-bench")
     scores.write_text(SCORES)
     policies.write_text(POLICIES.replace("toxigen", "math"))
@@ -161,6 +173,38 @@ def test_all_with_all_is_corrected(tmp_path: Path) -> None:
         draw_correlations(found, Path("x.png"))
 
 
+def test_every_row_of_a_file_names_its_correlation(tmp_path: Path) -> None:
+    scores, policies = random_tables(tmp_path, 13)
+    found = correlate_scores(scores, policies, pairs=[("c0", "c0"), ("c1", "c0")])
+    left = [row for row in flat_rows(correlations_view(found)) if "left out" in row["table"]]
+    assert {row["table"] for row in left} == {"5 most influential left out"}
+    assert [row["correlation"] for row in left] == ["s:c0 with c0"] * 5 + ["s:c1 with c0"] * 5
+    text = " ".join(found.notes)
+    # 9,999 random permutations: what limits p is their number.
+    assert "with 13 models, a correlation must be above" in text
+    assert "no p-value" not in text
+
+
+def test_equal_numbers_limit_only_their_own_correlation(tmp_path: Path) -> None:
+    scores, policies = tmp_path / "s.csv", tmp_path / "p.csv"
+    rows = [(1, 1, 3.0), (1, 2, 1.0), (1, 3, 2.0), (1, 4, 5.0), (2, 5, 4.0)]
+    scores.write_text("model,tied,apart\n" + "".join(f"m{k},{a},{b}\n" for k, (a, b, _) in enumerate(rows)))
+    policies.write_text("policy,y\n" + "".join(f"m{k},{c}\n" for k, (_, _, c) in enumerate(rows)))
+    found = correlate_scores(scores, policies)
+    # Two of the five places of the one model that differs, and two of 120 orders, give the largest correlation.
+    assert [one.least_p for one in found.correlations] == pytest.approx([2 / 5, 2 / 120])
+    assert any("with 5 models, no p-value below 0.017 is possible" in note for note in found.notes)
+    assert "s:tied with y: no p-value below 0.4 is possible, because models have equal numbers" in found.notes
+
+
+def test_names_without_a_counterpart_are_in_the_error(tmp_path: Path) -> None:
+    scores, policies = tmp_path / "s.csv", tmp_path / "p.csv"
+    scores.write_text("model,x\nrm-a,1\nbaseline:longest,2\nrm-b,3\n")
+    policies.write_text("policy,y\nrm-a,1\nlongest,2\nrm-b,3\n")
+    with pytest.raises(DataError, match="; baseline:longest and longest are in one of them only"):
+        correlate_scores(scores, policies)
+
+
 def test_a_model_that_carries_the_correlation_is_named(tmp_path: Path) -> None:
     scores, policies = tmp_path / "s.csv", tmp_path / "p.csv"
     scores.write_text("model,x\na,1\nb,2\nc,3\nd,4\ne,5\nf,60\n")
@@ -190,6 +234,25 @@ def test_a_model_that_carries_the_correlation_is_named(tmp_path: Path) -> None:
 def test_wrong_arguments(tables: tuple[Path, Path], arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         correlate_scores(*tables, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_base_that_is_not_positive_has_no_relative_changes(tables: tuple[Path, Path]) -> None:
+    """Relative changes from -29 would reverse the order of the results, and the sign of the correlation."""
+    for number in ("-29", "0"):
+        tables[1].write_text(POLICIES.replace("sft,45.0", f"sft,{number}"))
+        with pytest.raises(DataError, match=rf"`base` sft has the number {number} in column 'gsm8k', .* positive one"):
+            correlate_scores(*tables, pairs=[("hard math", "gsm8k")], base="sft", relative="ratio")
+        found = correlate_scores(*tables, pairs=[("hard math", "gsm8k")], base="sft")
+        assert found.correlations[0].chosen.value > 0
+    with pytest.raises(DataError, match="`relative` ratio is a change from a `base`"):
+        correlate_scores(*tables, pairs=[("hard math", "gsm8k")], relative="ratio")
+
+
+@pytest.mark.parametrize(("unit", "size"), [("e200", "large"), ("e-200", "small"), ("e308", "large")])
+def test_numbers_without_squares_are_refused(tables: tuple[Path, Path], unit: str, size: str) -> None:
+    tables[0].write_text(f"model,x\nrm-a,1{unit}\nrm-b,-1{unit}\nrm-c,0\n")
+    with pytest.raises(DataError, match=rf"scores:x has numbers up to .* too {size} for a correlation"):
+        correlate_scores(*tables, pairs=[("x", "gsm8k")])
 
 
 @pytest.mark.parametrize(
@@ -267,6 +330,20 @@ def test_figures_and_tables(tables: tuple[Path, Path], tmp_path: Path, capsys: p
     assert "0.60, p 0.0417, 4 models" in repr(found)
     assert "rm-a" in str(found._repr_html_())
     assert len(found.to_pandas()) == 6
+
+
+def test_a_column_is_not_correlated_with_itself(tables: tuple[Path, Path]) -> None:
+    path = tables[0]
+    with pytest.raises(DataError, match=r"scores.csv: hard math is correlated with itself: choose another column"):
+        correlate_scores(path, path, pairs=[("hard math", "hard math")])
+    assert correlate_scores(path, path, pairs=[("hard math", "hard chat")]).correlations[0].chosen.value < 1
+
+
+def test_the_output_replaces_no_input(tables: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    for path in tables:
+        done = command(capsys, "correlate", tables[0], "--against", tables[1], "-o", path, "--overwrite")
+        assert (done.code, f"-o {path} is also read: choose another file" in done.err) == (2, True), done.err
+    assert (tables[0].read_text(), tables[1].read_text()) == (SCORES, POLICIES)
 
 
 def test_errors_name_options(tables: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import rmeval
 from rmeval.errors import DataError
 from rmeval.predict.score_tables import ScoreTable, find_column, number_in, read_score_tables
 from rmeval.predict.stated_averages import average_notes
+from rmeval.store.run import UNFINISHED
 from tests.command import command
 
 
@@ -28,14 +30,16 @@ def test_numbers_in_cells(cell: object, value: float) -> None:
     assert number_in(cell) == value
 
 
-@pytest.mark.parametrize("cell", ["", " ", "-", "n/a", "N/A", "Not Available", None, float("nan"), "nan", "inf"])
+@pytest.mark.parametrize(
+    "cell", ["", " ", "-", "n/a", "N/A", "Not Available", None, float("nan"), "nan", "inf", 10**400]
+)
 def test_empty_cells(cell: object) -> None:
     value = number_in(cell)
     assert value is not None
     assert np.isnan(value)
 
 
-@pytest.mark.parametrize("cell", [True, "True", "Scalar RM", [1], "1.2.3"])
+@pytest.mark.parametrize("cell", [True, "True", "Scalar RM", [1], "1.2.3", "1_5"])
 def test_cells_of_words(cell: object) -> None:
     assert number_in(cell) is None
 
@@ -104,6 +108,10 @@ def test_mixed_units_are_stated(tmp_path: Path) -> None:
     assert [note.partition(": ")[2] for note in found.notes] == [
         "column hard may mix shares and percentages (0.7 and 71): check its units"
     ]
+    found = table_of(tmp_path / "b.csv", "model,hard\nx,7%\ny,0.08\nz,\n")
+    assert [note.partition(": ")[2] for note in found.notes] == [
+        "column hard has a percent sign in 1 of 2 numbers, and all are read without it: check its units"
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +149,13 @@ def test_tables_that_rmeval_wrote(
     assert overall == pytest.approx(theirs[order])
     if what == "compare":
         assert find_column("rm-bench-synthetic:chat hard", [found], "pair").values.max() == 1.0
+
+
+def test_an_unfinished_run_is_stated(runs: Path) -> None:
+    result = rmeval.open_run(runs / "rm-bench-synthetic" / "baseline-longest")
+    note = f"{UNFINISHED}3 of 24 items are scored, and the numbers are of these"
+    (found,) = read_score_tables([replace(result, notes=(*result.notes, note))], "scores")
+    assert found.notes == (f"baseline:longest on rm-bench-synthetic: {note}",)
 
 
 def test_two_runs_of_a_model_and_a_folder_without_runs_are_refused(runs: Path, tmp_path: Path) -> None:

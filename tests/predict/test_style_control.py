@@ -216,7 +216,8 @@ def test_the_reference_method(folder: Path) -> None:
     ("options", "message"),
     [
         ({"method": "style"}, "`method` 'style' is unknown: choose one of style-control@1, arena-hard@1"),
-        ({"resamples": -1}, "`resamples` must not be negative"),
+        ({"resamples": -1}, "`resamples` -1 is too few for 95% intervals: give 40 or more, or 0"),
+        ({"resamples": 1}, "`resamples` 1 is too few"),
     ],
 )
 def test_options_that_are_refused(folder: Path, options: dict[str, Any], message: str) -> None:
@@ -237,7 +238,7 @@ def test_tables_for_people_and_programs(folder: Path) -> None:
 
 @pytest.mark.parametrize("method", ["style-control@1", "arena-hard@1"])
 def test_no_extra_is_needed(folder: Path, method: str) -> None:
-    arguments = ["style-control", str(folder), "--method", method, "--resamples", "5"]
+    arguments = ["style-control", str(folder), "--method", method, "--resamples", "40"]
     done = process("-c", WITHOUT.format(extras=(*EXTRAS, "matplotlib"), arguments=arguments))
     assert done.returncode == 0, done.stderr
     assert "style-control score" in done.stdout

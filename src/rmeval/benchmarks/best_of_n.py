@@ -22,6 +22,7 @@ from rmeval.messages import count_of, quoted, shortened
 from rmeval.metrics.composition import Composition, Counts, Measure
 from rmeval.metrics.outcomes import SHARED, Outcomes
 from rmeval.metrics.scoring.best_of_n import (
+    LARGEST_QUALITY,
     best_of_n_composition,
     best_of_n_outcomes,
     limit_records,
@@ -214,12 +215,12 @@ def _gold(row: Row, count: int) -> list[float | None]:
     for value in _list(row, "gold", count) or [None] * count:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             found.append(None)
-        elif isinstance(value, int | float) and math.isfinite(value):
+        elif isinstance(value, int | float) and abs(value) <= LARGEST_QUALITY:
             found.append(float(value))
         else:
             raise DataError(
-                f"{row.where}: column 'gold' contains {quoted(value)}: give a number, true, false or null for each "
-                "response"
+                f"{row.where}: column 'gold' contains {quoted(value)}: give a number up to {LARGEST_QUALITY:g}, true, "
+                "false or null for each response"
             )
     return found
 

@@ -51,7 +51,7 @@ class ModelRole(Options):
 
     model: str
     served_model: str | None = None
-    temperature: float = Field(0.7, ge=0)
+    temperature: float = Field(0.7, ge=0, le=10)
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(2048, ge=1)
     options: dict[str, Any] = Field(default={})

@@ -18,15 +18,24 @@ __all__ = ["check_out", "quality", "row_of", "store"]
 _RECORD = "written.json"
 
 
-def check_out(out: Path, overwrite: bool) -> RowWriter:
+def check_out(out: Path, overwrite: bool, read: Path) -> RowWriter:
     """Return what writes a file, and make sure that it may be written before calls are paid.
 
+    Args:
+        out: The file to write.
+        overwrite: Whether to replace a file that rmeval did not write.
+        read: The file that is read.
+
     Raises:
-        RunError: If its ending is wrong, or it exists and is not what rmeval wrote last.
+        RunError: If it is the file that is read, its ending is wrong, or it exists and is not what rmeval wrote last.
     """
+    if out.exists() and out.resolve() == read.resolve():
+        raise RunError(f"{out} is the file that is read: choose another file with `out`")
     write = row_writer(out)
     if out.suffix.lower() == ".csv":
         raise RunError(f"{out}: cells of CSV hold no lists of responses: choose .jsonl, .json or .parquet with `out`")
+    if out.is_dir():
+        raise RunError(f"{out} is a folder: give the path of a file with `out`")
     if overwrite or not out.exists():
         return write
     record = log_folder(out) / _RECORD

@@ -56,9 +56,7 @@ def verify_candidates(
     """
     if verify == "none":
         raise RunError("`verify` none leaves nothing to do without a `writer`: give key or tests")
-    if out.exists() and out.resolve() == candidates.resolve():
-        raise RunError(f"{out} is the file that is read: choose another file with `out`")
-    write = check_out(out, overwrite)
+    write = check_out(out, overwrite, candidates)
     rows = list(iterate_rows(candidates))
     tasks = [_task(row, verify) for row in rows]
     tested = [one.problem for one in tasks if one.by == "tests"]

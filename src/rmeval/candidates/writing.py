@@ -58,7 +58,7 @@ def write_candidates(
     Raises:
         RmevalError: If the user must change something. Answers are kept.
     """
-    write = check_out(out, overwrite)
+    write = check_out(out, overwrite, problems)
     config = config_of(problems, options, require_sandbox)
     tasks, left_out = read_tasks(config, verify, options.limit)
     needs_algebra = any(one.by == "key" for one in tasks)
@@ -109,7 +109,12 @@ def _drafted(tasks: Sequence[Task], options: WriterOptions, tools: Tools, left_o
             left_out[_why_none(own)] += 1
     if not written:
         raise ModelError(f"no problem has a candidate ({', '.join(left_out)}): correct the cause, and run it again")
-    if options.n > 1 and all(len({one.text for one in own.drafts}) == 1 for own in written if len(own.drafts) > 1):
+    if not any(draft.text for own in written for draft in own.drafts):
+        logger.warning(
+            "all candidates are empty, and an empty candidate counts as wrong: check the writer's answers in "
+            "the folder of its calls"
+        )
+    elif options.n > 1 and all(len({one.text for one in own.drafts}) == 1 for own in written if len(own.drafts) > 1):
         logger.warning(
             "all candidates of each problem are the same text: the writer's server seems to ignore temperature and "
             "seed, so that more candidates change nothing"

@@ -9,7 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo
-from rmeval.cli.printed import check_files
+from rmeval.cli.printed import check_files, refuse_shared_files
 from rmeval.cli.run_options import RunOutput, takes_output_options, takes_reading_options
 from rmeval.cli.values import numbers_of
 from rmeval.errors import RmevalError
@@ -73,6 +73,7 @@ def bon_command(
     if picks is None and picks_layout != "rows":
         raise RmevalError("--picks-layout is for the file of --picks: give that, or leave it out")
     check_files(picks, overwrite=output.overwrite)
+    refuse_shared_files({"--picks": picks, "-o": output.file}, runs)
     found = bon(runs, gold=gold, at=numbers_of(at, "--at"), max_n=max_n, steps=steps, **reading)
     if plots is not None:
         from rmeval.report.figures.best_of_n import draw_best_of_n

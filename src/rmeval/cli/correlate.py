@@ -10,6 +10,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo
+from rmeval.cli.printed import refuse_shared_files
 from rmeval.cli.run_options import RunOutput, takes_output_options
 from rmeval.cli.values import key_values
 from rmeval.errors import RmevalError
@@ -103,6 +104,7 @@ def correlate_command(
     from rmeval.predict.correlate import correlate_scores
 
     show_warnings()
+    refuse_shared_files({"-o": output.file}, [*scores, against])
     found = correlate_scores(
         list(scores),
         against,

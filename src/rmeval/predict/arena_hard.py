@@ -199,7 +199,8 @@ def read_answers(
         needed: Returns the answers that are needed.
 
     Raises:
-        DataError: If a file is broken, or an answer has neither metadata nor a text.
+        DataError: If a file is broken, an answer has neither metadata nor a text, or a model has two different answers
+            to a question.
     """
     styles: dict[str, dict[str, AnswerStyle]] = {}
     bare: set[tuple[str, str]] = set()
@@ -209,7 +210,12 @@ def read_answers(
         if metadata is None:
             bare.add((model, question))
         else:
-            own[question] = _metadata(row, metadata)
+            style = _metadata(row, metadata)
+            if own.setdefault(question, style) != style:
+                raise DataError(
+                    f"{row.where}: another answer of {model} to question {question} has other metadata: keep one of "
+                    "them"
+                )
     wanted = set(needed(styles))
     if not any(question not in styles[model] for model, question in bare & wanted):
         return Answers(styles, "")
@@ -217,7 +223,11 @@ def read_answers(
     counted: dict[str, dict[str, AnswerStyle]] = {model: {} for model in styles}
     for model, question, row in _answer_rows(folders):
         if (model, question) in wanted:
-            counted[model][question] = style_of(_text(row), length)
+            style = style_of(_text(row), length)
+            if counted[model].setdefault(question, style) != style:
+                raise DataError(
+                    f"{row.where}: another answer of {model} to question {question} has another style: keep one of them"
+                )
     return Answers(counted, unit)
 
 

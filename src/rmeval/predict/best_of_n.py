@@ -14,7 +14,7 @@ from rmeval.errors import RunError
 from rmeval.messages import count_of, shortened
 from rmeval.metrics.outcomes import SHARED
 from rmeval.metrics.scoring.aggregates import number_intervals
-from rmeval.metrics.scoring.best_of_n import picks_of, powers_of_two, ragged_curves
+from rmeval.metrics.scoring.best_of_n import LARGEST_QUALITY, picks_of, powers_of_two, ragged_curves
 from rmeval.metrics.scoring.majority import MOST, SAMPLES, majority_curves, voting_weights, weighted_majority_curves
 from rmeval.metrics.stats.bootstrap import bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.metrics.stats.overoptimisation import decline, divergence, fit_matrix, peak_of
@@ -52,7 +52,8 @@ def best_of_n_curves(
     """
     kept, notes = _usable(candidates, rule)
     numbers, kept, more = _numbers(kept, at, max_n)
-    return _Computing(kept, numbers, quality).found([*candidates.notes, *notes, *more])
+    kept, unscored = _with_scores(kept)
+    return _Computing(kept, numbers, quality).found([*candidates.notes, *notes, *more, *unscored])
 
 
 def _usable(given: CandidateSet, rule: ScoreRule) -> tuple[CandidateSet, list[str]]:
@@ -66,7 +67,12 @@ def _usable(given: CandidateSet, rule: ScoreRule) -> tuple[CandidateSet, list[st
     if not keep.any():
         raise RunError(
             f"{given.source} has no prompt whose responses all have a known quality: verify them with rmeval "
-            "candidates, or give `gold`, the run whose scores are the quality"
+            "candidates, or, for runs, give `gold`, the run whose scores are the quality"
+        )
+    if (largest := float(np.abs(given.quality[~np.isnan(given.quality)]).max())) > LARGEST_QUALITY:
+        raise RunError(
+            f"{given.source} has the quality {largest:g}: give numbers between -{LARGEST_QUALITY:g} and "
+            f"{LARGEST_QUALITY:g}, whose squares can be computed"
         )
     if lost := int((~keep).sum()):
         notes.append(
@@ -80,6 +86,27 @@ def _usable(given: CandidateSet, rule: ScoreRule) -> tuple[CandidateSet, list[st
         if not keep.any():
             raise RunError(f"{given.source} has no prompt with all scores: choose another `rule` than {rule.name}")
     return given.take(keep), notes
+
+
+def _with_scores(given: CandidateSet) -> tuple[CandidateSet, list[str]]:
+    """Return the candidates without reward models that have no score, and a note on these.
+
+    Otherwise such a model would get the quality of the worst responses, as if it had failed on each.
+
+    Raises:
+        RunError: If no reward model has a score.
+    """
+    lost = [name for name, scores in given.scores.items() if np.isnan(scores).all()]
+    if not lost:
+        return given, []
+    if len(lost) == len(given.scores):
+        raise RunError(
+            f"{given.source} has no score of {shortened(', '.join(lost))}: add the scores, or the file of them"
+        )
+    kept = {name: scores for name, scores in given.scores.items() if name not in lost}
+    return replace(given, scores=kept), [
+        f"{name} is left out, because it has no score of these prompts" for name in lost
+    ]
 
 
 def _without(given: CandidateSet, bad: Mask) -> Mask:
@@ -101,7 +128,7 @@ def _numbers(
         return _only_all(given, at, max_n)
     if at is not None and (not at or any(number < 1 for number in at)):
         raise RunError("`at` must be numbers of responses from 1, such as 1,2,4")
-    most = max_n or (max(at) if at else least)
+    most = max_n if max_n is not None else max(at) if at else least
     if at and max(at) > most:
         raise RunError(f"`at` {max(at)} is larger than `max_n` {most}: leave one of them out")
     if most > largest or most < 1:
@@ -110,6 +137,8 @@ def _numbers(
         )
     if largest < 2:
         raise RunError(f"every prompt of {given.source} has one response: best-of-N needs two or more")
+    if most < 2 and at:
+        raise RunError("`at` 1 leaves nothing to pick from: give larger numbers too, such as 1,2,4")
     if most < 2:
         raise RunError(
             f"a prompt has only {count_of(least, 'response')}, so that there is nothing to pick from: give `max_n`, "
@@ -118,7 +147,7 @@ def _numbers(
     enough = given.sizes >= most
     notes = []
     if lost := int((~enough).sum()):
-        notes.append(f"{count_of(lost, 'prompt')} of {len(given)} left out: they have fewer than {most} responses")
+        notes.append(f"{count_of(lost, 'prompt')} of {len(given)} left out, with fewer than {most} responses")
     elif most < largest:
         notes.append(f"prompts have {least} to {largest} responses: all subsets of up to {most} of them are used")
     return sorted(set(at)) if at else powers_of_two(most), given.take(enough), notes
@@ -272,7 +301,12 @@ class _Computing:
     def _proxy(self, scores: FloatArray) -> FloatArray:
         """Return the expected score of the pick at each n, in standard deviations within prompts."""
         owner = self._given.owner
-        known = ~np.isnan(scores) & np.isfinite(scores)
+        known = np.isfinite(scores)
+        largest = float(np.abs(scores[known]).max(initial=0.0))
+        if not largest:
+            return np.zeros(len(self._numbers))
+        # Squares of the scores themselves may be too large for a float.
+        scores = scores / largest
         count = np.bincount(owner, known, len(self._given))
         mean = np.bincount(owner, np.where(known, scores, 0.0), len(self._given)) / np.maximum(count, 1)
         apart = np.where(known, scores - mean[owner], 0.0)
@@ -310,11 +344,13 @@ class _Computing:
         high, low = (quality_text(float(value), self._proportion) for value in (means[falls.peak], means[-1]))
         if not math.isnan(falls.p) and falls.p < LEVEL:
             says = f"quality falls from {high} at n = {peak} to {low} at n = {most} (p = {falls.p:.2g})"
-        elif peak == most:
-            says = f"quality is highest at n = {most}: no over-optimisation up to there"
+        elif np.ptp(means) <= _SMALL * np.abs(means).max():
+            says = f"quality is the same at every n up to {most}"
+        elif falls.drop <= _SMALL * np.abs(means).max():
+            says = f"quality is highest at n = {most}: no over-optimisation is seen up to there"
         else:
-            chance = "" if math.isnan(falls.p) else f", p = {falls.p:.2g}"
-            says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not significant{chance}"
+            tested = "tested" if math.isnan(falls.p) else f"significant, p = {falls.p:.2g}"
+            says = f"highest at n = {peak}, but a fall from {high} to {low} at n = {most} is not {tested}"
         return Overoptimisation(
             alpha, ends[0], beta, ends[1], peak_of(alpha, beta, most), peak, falls.drop, falls.low, falls.p, says
         )
@@ -326,7 +362,7 @@ class _Computing:
         elif given.sizes.max() > MOST:
             yield f"no majority vote, because a prompt has more than {MOST} responses"
         elif silent := int((given.groups < 0).sum()):
-            yield f"{count_of(silent, 'response')} of {len(given.groups)} without a final answer: they do not vote"
+            yield f"{count_of(silent, 'response')} of {len(given.groups)} without a final answer, and so without a vote"
         most = max(math.comb(int(given.sizes.max()), number) for number in self._numbers)
         if any(one.kind == "weighted" for one in pickers) and most > SAMPLES:
             yield (

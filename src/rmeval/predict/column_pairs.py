@@ -112,7 +112,10 @@ def treated_pairs(
     for table in scores:
         # Columns such as `Chat Hard` of other benchmarks have another meaning.
         if not any(_words(column) & _LEVELS for column in table.columns):
-            notes.append(f"{table.source} has no numbers of levels of difficulty: it is not used by `treatment`")
+            notes.append(
+                f"{table.source} is not used by `treatment`: it has no number with easy or normal in its name, and may "
+                "be of another benchmark"
+            )
             continue
         for wanted in TREATMENTS[treatment]:
             pairs, missing = _found(wanted, table, policies)

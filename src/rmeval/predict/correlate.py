@@ -12,11 +12,12 @@ import numpy as np
 
 from rmeval.errors import DataError
 from rmeval.messages import alike, chosen_from, count_of, nearest, quoted, shortened
-from rmeval.metrics.stats.few_models import LEAST_MODELS, correlation_interval, detectable_correlation
+from rmeval.metrics.stats.few_models import correlation_interval, detectable_correlation
 from rmeval.metrics.stats.few_models import difference_interval as interval_of_difference
 from rmeval.metrics.stats.permutation import METHODS, Pairs, exchange_test, permutation_test
-from rmeval.metrics.stats.significance import LEVEL, holm
+from rmeval.metrics.stats.significance import holm
 from rmeval.predict.column_pairs import PairSet, given_pairs, grid_of, treated_pairs
+from rmeval.predict.correlation_notes import FEW, correlation_notes
 from rmeval.predict.model_names import check_given, match_models
 from rmeval.predict.policy_correlation import (
     Coefficient,
@@ -31,12 +32,13 @@ from rmeval.predict.stated_averages import average_notes
 from rmeval.results.result import Result
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["FEW", "correlate_scores"]
+__all__ = ["correlate_scores"]
 
-FEW = 6
-"""Most correlations for which everything is computed; for more, only the chosen coefficient is tested."""
 _MOST_DIFFERENCES = 15
-_MOST_NAMED = 4
+_MOST_TESTED = 20
+"""Most models whose omission is tested: of more, those that change the correlation most."""
+_LARGEST = 1e50
+"""Numbers up to this size have squares, and products of these, that are floats."""
 _RELATIVE = ("difference", "ratio")
 _STANDARDIZE = ("both", "scores")
 
@@ -81,6 +83,8 @@ def correlate_scores(
     ):
         if value not in known:
             raise DataError(f"`{name}` {value!r} does not exist: {chosen_from(value, known)}")
+    if relative == "ratio" and base is None:
+        raise DataError("`relative` ratio is a change from a `base`: give the row of the policy before training")
     if pairs and treatment:
         raise DataError("`pair` and `treatment` both name pairs of columns: give one of them")
     places = [scores] if isinstance(scores, str | Path | Result) else list(scores)
@@ -142,7 +146,7 @@ class _Correlating:
         corrected = holm(np.nan_to_num(np.array([one.chosen.p for one in found]), nan=1.0)).tolist()
         found = [replace(one, p_corrected=p) for one, p in zip(found, corrected, strict=True)]
         differences, untested = self._differences(ready)
-        remarks = [*self._table_notes(), *notes, *_grouped(excluded), *untested, *_remarks(found)]
+        remarks = [*self._table_notes(), *notes, *_grouped(excluded), *untested, *correlation_notes(found)]
         return Correlations(
             self._policies.source,
             self._method,
@@ -178,24 +182,40 @@ class _Correlating:
         if known.sum() < 3:
             raise DataError(
                 f"{one.name} and {', '.join(one.policies)} are both known of {count_of(int(known.sum()), 'model')} (of "
-                f"{len(matched)} that are in {table.source} and in {self._policies.source}), and a correlation needs "
-                "three: add models, or check the names and give `match`"
+                f"{len(matched)} that are in {table.source} and in {self._policies.source}{self._unmatched(table)}), "
+                "and a correlation needs three: add models, or check the names and give `match`"
             )
+        for score, policy in one.pairs:
+            if score.table.source == policy.table.source and score.name == policy.name:
+                raise DataError(
+                    f"{policy.table.source}: {policy.name} is correlated with itself: choose another column"
+                )
         for (score, policy), x, y in zip(one.pairs, pairs.scores, pairs.results, strict=True):
             for name, values in ((score.full_name, x), (policy.name, y)):
-                if np.ptp(values) <= 1e-13 * np.abs(values).max():
-                    raise DataError(f"{name} is {values[0]:g} for all {len(values)} models: choose another column")
+                _check_numbers(name, values)
         missing = tuple(match.policy for match, own in zip(matched, known, strict=True) if not own)
         return pairs, places[known], missing
+
+    def _unmatched(self, table: ScoreTable) -> str:
+        """Return an example of the names without a counterpart in each table, for messages."""
+        own = self._matches[table.name]
+        if not own.scores_only or not own.policies_only:
+            return ""
+        return f"; {shortened(own.scores_only[0])} and {shortened(own.policies_only[0])} are in one of them only"
 
     def _result(self, name: str, values: FloatArray, relative: bool) -> FloatArray:
         """Return a column of results, relative to the base if there is one."""
         if self._base is None or not relative:
             return values
         base = float(values[self._base])
-        if math.isnan(base) or (base == 0 and self._relative == "ratio"):
-            what = "no number" if math.isnan(base) else "the number 0"
-            raise DataError(f"`base` {shortened(self._base_name)} has {what} in column {name!r}: results need it")
+        if math.isnan(base):
+            raise DataError(f"`base` {shortened(self._base_name)} has no number in column {name!r}: results need it")
+        if base <= 0 and self._relative == "ratio":
+            # Division by a negative number would reverse the order of the results.
+            raise DataError(
+                f"`base` {shortened(self._base_name)} has the number {base:g} in column {name!r}, and a relative "
+                "change needs a positive one: give `relative` difference"
+            )
         return values - base if self._relative == "difference" else values / base - 1
 
     def _correlation(
@@ -241,9 +261,12 @@ class _Correlating:
         if len(models) < 4:
             return
         kept = np.array([np.delete(np.arange(len(models)), k) for k in range(len(models))])
-        values = pairs.correlations(self._method, kept).tolist()
-        for model, value, rows in zip(models, values, kept, strict=True):
-            yield LeftOut(model, value, permutation_test(self._method, pairs.take(rows)).p if full else math.nan)
+        values = pairs.correlations(self._method, kept)
+        changes = np.nan_to_num(np.abs(values - pairs.correlation(self._method)))
+        tested = np.argsort(-changes, kind="stable")[:_MOST_TESTED].tolist() if full else []
+        for place, (model, value) in enumerate(zip(models, values.tolist(), strict=True)):
+            p = permutation_test(self._method, pairs.take(kept[place])).p if place in tested else math.nan
+            yield LeftOut(model, value, p)
 
     def _differences(
         self, ready: Sequence[tuple[PairSet, Pairs, IntArray, tuple[str, ...]]]
@@ -282,6 +305,23 @@ class _Correlating:
             yield from average_notes(table)
 
 
+def _check_numbers(name: str, values: FloatArray) -> None:
+    """Check that a correlation with a column can be computed.
+
+    Raises:
+        DataError: If it is constant, or squares of its numbers are no floats.
+    """
+    size, spread = float(np.abs(values).max()), float(np.ptp(values / 2)) * 2
+    if spread <= 1e-13 * size:
+        raise DataError(f"{name} is {values[0]:g} for all {len(values)} models: choose another column")
+    if size > _LARGEST or spread < 1 / _LARGEST:
+        how = "large" if size > _LARGEST else "small"
+        raise DataError(
+            f"{name} has numbers up to {size:g} that differ by {spread:g}, too {how} for a correlation: correct them, "
+            "or change their unit"
+        )
+
+
 def _row_of(base: str, policies: ScoreTable) -> int:
     """Return the row of the base.
 
@@ -306,51 +346,3 @@ def _grouped(excluded: Sequence[str]) -> Iterator[str]:
     yield from (f"left out: {reason}" for reason in excluded[:some])
     if len(excluded) > some:
         yield f"left out: {len(excluded) - some} more pairs of columns without a correlation, for such reasons"
-
-
-def _remarks(found: Sequence[Correlation]) -> Iterator[str]:
-    """Yield what numbers of so few models do not show."""
-    seen = set()
-    for one in found:
-        size = (len(one.models), len(one.policies))
-        if size not in seen:
-            seen.add(size)
-            yield _power_note(one)
-    fewest = min(len(one.models) for one in found)
-    if fewest < LEAST_MODELS:
-        yield (
-            f"correlations of fewer than {LEAST_MODELS} models have no interval: resampling so few misses large "
-            "correlations"
-        )
-    for one in found if len(found) <= FEW else ():
-        yield from _influence_notes(one)
-        if one.missing:
-            yield f"{one.name}: {', '.join(one.missing)} left out, because a number is missing"
-
-
-def _power_note(one: Correlation) -> str:
-    models, pairs = len(one.models), len(one.policies)
-    least = f"with {models} models, no p-value below {one.least_p:.2g} is possible"
-    points = f" ({models * pairs} points are {models} models in {pairs} pairs: models are permuted, and not points)"
-    least += points if pairs > 1 else ""
-    if one.least_p >= LEVEL:
-        return f"{least}: no correlation can be significant"
-    repeated, independent = (f"{value:.2f}" if value < 0.99 else f"{value:.3f}" for value in one.detectable)
-    if pairs == 1:
-        return f"{least}, and a correlation must be above {repeated} to be found with a power of 80%"
-    return (
-        f"{least}, and a correlation must be above {independent} (if the pairs are independent) to {repeated} (if they "
-        "repeat each other) to be found with a power of 80%"
-    )
-
-
-def _influence_notes(one: Correlation) -> Iterator[str]:
-    chosen = one.chosen
-    for left in one.left_out:
-        if left.value * chosen.value < 0:
-            yield f"{one.name}: without {left.model}, the sign changes ({left.value:.2f} instead of {chosen.value:.2f})"
-    lost = [left for left in one.left_out if chosen.p < LEVEL <= left.p]
-    if lost:
-        names = ", ".join(left.model for left in lost[:_MOST_NAMED])
-        names += f" and {len(lost) - _MOST_NAMED} others" if len(lost) > _MOST_NAMED else ""
-        yield f"{one.name}: without one of {names}, it is not significant (p up to {max(left.p for left in lost):.2g})"

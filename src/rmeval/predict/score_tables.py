@@ -16,6 +16,7 @@ from rmeval.errors import DataError
 from rmeval.messages import alike, count_of, nearest, quoted, shortened
 from rmeval.results.result import Result, open_run
 from rmeval.store.manifest import find_runs
+from rmeval.store.run import UNFINISHED
 from rmeval.types import FloatArray
 
 __all__ = ["Column", "ScoreTable", "find_column", "read_score_tables"]
@@ -177,6 +178,8 @@ def _numbers(benchmark: str, result: Result) -> dict[str, float]:
 
 
 def _rules(benchmark: str, runs: Mapping[str, Result]) -> Iterator[str]:
+    for model, result in runs.items():
+        yield from (f"{model} on {benchmark}: {note}" for note in result.notes if note.startswith(UNFINISHED))
     data = {str(result.manifest["benchmark"].get("digest", "")) for result in runs.values()}
     if len(data) > 1:
         yield f"the runs of {benchmark} are on different items: their numbers are not comparable"
@@ -283,6 +286,7 @@ def _table(path: Path, rows: Sequence[tuple[dict[str, Any], str]]) -> ScoreTable
     notes = [f"{path}: {count_of(len(rows) - len(kept), 'row')} without a model"] if len(kept) < len(rows) else []
     notes += [f"{path}: column {name} has cells of words, such as {cell}" for name, cell in mixed.items()]
     notes += _units(path, columns)
+    notes += _percent_signs(path, columns, [row for row, _ in kept])
     return ScoreTable(stem_of(path), str(path), models, tuple(columns), values, mixed, tuple(notes))
 
 
@@ -315,6 +319,17 @@ def _units(path: Path, columns: Mapping[str, Sequence[float]]) -> Iterator[str]:
             )
 
 
+def _percent_signs(path: Path, columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for name in columns:
+        known = [row[name] for row in rows if not np.isnan(number_in(row.get(name)) or 0.0)]
+        marked = sum("%" in str(cell) for cell in known)
+        if 0 < marked < len(known):
+            yield (
+                f"{path}: column {name} has a percent sign in {marked} of {len(known)} numbers, and all are read "
+                "without it: check its units"
+            )
+
+
 def number_in(cell: Any) -> float | None:
     """Return the number in a cell: with or without a percent sign or a footnote's mark; NaN if empty, None if none."""
     if cell is None:
@@ -322,12 +337,14 @@ def number_in(cell: Any) -> float | None:
     if isinstance(cell, bool):
         return None
     if isinstance(cell, int | float):
-        return float(cell) if np.isfinite(cell) else float("nan")
+        cell = str(cell)  # As in a CSV file; an int may be too large for a float.
     if not isinstance(cell, str):
         return None
     text = _MARKED.sub("", cell)
     if text.casefold() in _EMPTY:
         return float("nan")
+    if "_" in text:  # Python reads 1_5 as 15.
+        return None
     try:
         value = float(text.replace("\u2212", "-"))
     except ValueError:

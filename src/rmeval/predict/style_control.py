@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "PolicyStyle", "StyleControl", "StyleWeight", "style_control_scores"]
 
 METHODS = ("style-control@1", "arena-hard@1")
+_FEWEST = 40
+"""Smallest number of resamples that reaches beyond both ends of a 95% interval."""
 
 Interval = tuple[float, float]
 
@@ -201,8 +203,10 @@ def style_control_scores(
     """
     if method not in METHODS:
         raise RunError(f"`method` {method!r} is unknown: {chosen_from(method, METHODS)}")
-    if resamples < 0:
-        raise RunError("`resamples` must not be negative: give 0 for no intervals")
+    if resamples and resamples < _FEWEST:
+        raise RunError(
+            f"`resamples` {resamples} is too few for 95% intervals: give {_FEWEST} or more, or 0 for no intervals"
+        )
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
     if not paths:
         raise RunError("no folder is given: give a folder in Arena-Hard-Auto's layout")

@@ -77,8 +77,8 @@ def _notes(found: CandidateSummary) -> Iterator[str]:
     if found.outcomes and found.n_unverified:
         yield (
             f"{count_of(found.n_unverified, 'candidate')} without a known quality (null in gold), which leave "
-            f"{count_of(found.n_incomplete, 'problem')} of {found.n_problems} out of best-of-N: `unclear` wrong counts "
-            "those that may be right as wrong"
+            f"{count_of(found.n_incomplete, 'problem')} of {found.n_problems} out of best-of-N, and are not in pass@k: "
+            "`unclear` wrong counts those that may be right as wrong"
         )
     if found.n_failed:
         yield f"{count_of(found.n_failed, 'candidate')} missing, because the calls failed"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rmeval.messages import count_of
 from rmeval.metrics.stats.bootstrap import REPLICATES
-from rmeval.predict.correlate import FEW
+from rmeval.metrics.stats.significance import LEVEL
+from rmeval.predict.correlation_notes import FEW
 from rmeval.predict.policy_correlation import Correlation, Correlations
 from rmeval.report.cells import COUNT, P_VALUE, Cell, Number, Unit, clean
 from rmeval.report.views import Row, Table, View
@@ -54,7 +55,7 @@ def correlations_view(found: Correlations) -> View:
 def _about(found: Correlations) -> Iterator[str]:
     yield f"unit: models; 95% intervals by resampling models ({REPLICATES} resamples, expanded percentile)"
     ways = {(one.permutations, one.exact) for one in found.correlations if one.permutations}
-    stated = ", ".join(
+    stated = " or ".join(
         f"all {count:,} permutations" if exact else f"{count:,} random permutations (seed 0)"
         for count, exact in sorted(ways)
     )
@@ -109,13 +110,13 @@ def _grid(found: Correlations) -> Table:
         cells: list[Cell] = [
             clean(", ".join(one.policies)),
             Number(len(one.models), unit=COUNT),
-            Number(one.chosen.value, one.chosen.ci, CORRELATION, strong=one.p_corrected < 0.05),
+            Number(one.chosen.value, one.chosen.ci, CORRELATION, strong=one.p_corrected < LEVEL),
             Number(one.chosen.p, unit=P_VALUE),
             Number(one.p_corrected, unit=P_VALUE),
             *(Number(value, unit=CORRELATION) for value in others.values()),
             f"{span[0]:.2f} to {span[1]:.2f}" if span else None,
         ]
-        rows.append(Row(label, tuple(cells), clean(one.name), strong=one.p_corrected < 0.05))
+        rows.append(Row(label, tuple(cells), clean(one.name), strong=one.p_corrected < LEVEL))
     names = [_NAMES[own.method] for own in found.correlations[0].coefficients]
     return Table(
         "correlations",
@@ -152,17 +153,20 @@ def _left_out(one: Correlation, method: str) -> Table:
                 Number(left.value, unit=CORRELATION),
                 Number(left.value - one.chosen.value, unit=_CHANGE),
                 Number(left.p, unit=P_VALUE),
+                clean(f"{one.name} with {', '.join(one.policies)}"),
             ),
         )
         for left in some
     )
-    more = f"; the {_INFLUENTIAL} most influential of {len(shown)}, `as_json` has all" if len(some) < len(shown) else ""
+    cut = len(some) < len(shown)
+    more = f"; the {_INFLUENTIAL} most influential of {len(shown)}, `as_json` has all" if cut else ""
     return Table(
-        "left out",
-        ("without", _NAMES[method], "change", "p"),
+        f"{_INFLUENTIAL} most influential left out" if cut else "left out",
+        ("without", _NAMES[method], "change", "p", "correlation"),
         rows,
         f"{clean(one.name)}: without one model{more}",
-        keys=("name", "value", "change", "p"),
+        extra=("correlation",),
+        keys=("name", "value", "change", "p", "correlation"),
     )
 
 
@@ -181,7 +185,7 @@ def _differences(found: Correlations) -> Table:
         cells = (
             clean(", ".join(one.policies)),
             Number(one.models, unit=COUNT),
-            Number(one.value, one.ci, _CHANGE, strong=one.p_corrected < 0.05),
+            Number(one.value, one.ci, _CHANGE, strong=one.p_corrected < LEVEL),
             Number(one.p, unit=P_VALUE),
             Number(one.p_corrected, unit=P_VALUE),
         )

@@ -125,6 +125,7 @@ def _(value: StyleControl) -> str:
     return html_text([_short(style_control_view(value))])
 
 
+@html_of.register
 def _(value: TrainingsComparison) -> str:
     return html_text([_short(trainings_view(value))])
 

@@ -29,9 +29,11 @@ from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.scores import read_scores
 from rmeval.store.steady import steadily
 
-__all__ = ["NothingScoredError", "StoredRun", "read_run", "read_scored"]
+__all__ = ["UNFINISHED", "NothingScoredError", "StoredRun", "read_run", "read_scored"]
 
 logger = logging.getLogger(__name__)
+UNFINISHED = "unfinished: "
+"""The beginning of the note of a run with missing items."""
 
 
 class NothingScoredError(RunError):
@@ -132,7 +134,7 @@ def _read_run(folder: Path, benchmark: str | None, protocol: str | None) -> Stor
     scored = requests.items(observations.status != 0)
     if not scored.any():
         raise NothingScoredError(f"{folder} contains no scores yet: run the command of the run again")
-    note = f"unfinished: {scored.sum()} of {len(scored)} items are scored, and the numbers are of these"
+    note = f"{UNFINISHED}{scored.sum()} of {len(scored)} items are scored, and the numbers are of these"
     return replace(run, items=stored.take(scored), requests=requests.take(scored), note=note)
 
 

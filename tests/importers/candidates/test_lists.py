@@ -161,6 +161,11 @@ def test_repeated_problems(tmp_path: Path) -> None:
     assert found.ids == ("0", "1", "2", "0.2")
     assert found.cluster.tolist() == [0, 1, 2, 0]
     assert "rm.jsonl: an earlier row has the same prompt and responses, and is used: 1 row" in found.notes
+    for column in ("score", "pred_score", "pred"):
+        other = {**rows[1], column: rows[1][column][::-1]}
+        assert other != rows[1]
+        with pytest.raises(DataError, match=r"line 4: .*line 2 has other values for the same prompt and responses"):
+            read_candidates(written(tmp_path / "rm.jsonl", [*rows, other]))
 
 
 def test_ids_that_restart_in_each_subset(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ def mean_over_subsets(responses: Responses, number: int, weighted: bool) -> floa
     found = []
     for subset in combinations(responses, number):
         votes: dict[int, float] = {}
+        heavy = weighted and any(weight for answer, _, weight in subset if answer >= 0)
         for answer, _, weight in subset:
             if answer >= 0:
-                votes[answer] = votes.get(answer, 0.0) + (weight if weighted else 1.0)
+                votes[answer] = votes.get(answer, 0.0) + (weight if heavy else 1.0)
         if votes:
             found.append(np.mean([worth[own] for own, vote in votes.items() if vote == max(votes.values())]))
         else:
@@ -87,6 +88,15 @@ def test_drawn_subsets_estimate_the_mean_over_all() -> None:
     assert drawn.mean() == pytest.approx(exact, abs=0.02)
     again = weighted_majority_curves(np.ones(len(answers)), answers, quality, offsets, [8])
     np.testing.assert_array_equal(drawn, again)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_errors_of_drawing_are_independent_where_responses_are_sorted(seed: int) -> None:
+    """300 equal prompts have a standard error of .0014; one choice of 200 subsets for all of them has .025."""
+    answers = np.tile(np.repeat([0, 1], 16), 300)
+    quality, offsets = (answers == 0).astype(float), np.arange(301) * 32
+    drawn = weighted_majority_curves(np.ones(len(answers)), answers, quality, offsets, [2], seed)
+    assert drawn.mean() == pytest.approx(0.5, abs=0.007)
 
 
 def test_weights() -> None:

@@ -10,6 +10,7 @@ from rmeval.importers.candidates.columns import candidate_set
 from rmeval.importers.candidates.join import join
 from rmeval.importers.candidates.source import Source, read_source
 from rmeval.importers.candidates.stated import Stated, read_stated
+from rmeval.messages import count_of
 from rmeval.predict.candidate_set import CandidateSet
 from rmeval.protocols.fold import STEPS
 
@@ -46,4 +47,5 @@ def read_candidates(*paths: Path, steps: str | None = None) -> CandidateSet:
     joined = join(sources)
     found = candidate_set(joined)
     notes = [note for own in stated for note in own.notes(joined)]
-    return replace(found, notes=(*found.notes, *notes))
+    others = f" and {count_of(len(paths) - 1, 'more file')}" if len(paths) > 1 else ""
+    return replace(found, source=f"{found.source}{others}", notes=(*found.notes, *notes))

@@ -254,19 +254,35 @@ def _kept(prompt: Prompt, candidate: Candidate) -> Kept:
 
 
 def without_repeats(source: Source, reading: Reading) -> None:
-    """Remove prompts that occur earlier in the file with the same responses, and those without responses."""
-    seen: set[tuple[object, ...]] = set()
+    """Remove prompts that occur earlier in the file with the same responses, and those without responses.
+
+    Raises:
+        DataError: If a prompt occurs twice with other values for its responses.
+    """
+    seen: dict[tuple[object, ...], Group] = {}
     kept = []
     for group in source.groups:
         own = (group.name, group.text, group.subset, *((one.text, one.key) for one in group.kept))
         if not group.kept:
             reading.remark("the prompt has no responses, and is excluded")
-        elif own in seen:
-            reading.remark("an earlier row has the same prompt and responses, and is used")
-        else:
+        elif (earlier := seen.setdefault(own, group)) is group:
             kept.append(group)
-        seen.add(own)
+        elif any(map(_contradict, earlier.kept, group.kept)):
+            raise DataError(
+                f"{group.where}: {earlier.where} has other values for the same prompt and responses: keep one of the "
+                "rows"
+            )
+        else:
+            reading.remark("an earlier row has the same prompt and responses, and is used")
     source.groups = kept
+
+
+def _contradict(one: Kept, other: Kept) -> bool:
+    """Return whether two rows have different values for one response."""
+    if one.answer != other.answer or _differ([one.quality], [other.quality]):
+        return True
+    names = one.scores.keys() | other.scores.keys()
+    return any(_differ([one.scores.get(name, math.nan)], [other.scores.get(name, math.nan)]) for name in names)
 
 
 def _rename(source: Source, name: str) -> None:

@@ -17,6 +17,7 @@ from rmeval.types import FloatArray, IntArray, Record, ScoreRule
 
 __all__ = [
     "BEST_PICKED",
+    "LARGEST_QUALITY",
     "Picks",
     "best_of_n_composition",
     "best_of_n_outcomes",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 BEST_PICKED = "best-picked"
+LARGEST_QUALITY = 1e50
+"""Largest absolute value of a quality: the fourth powers that tests need are then numbers too."""
 _OF_N = "best-of-"
 _RANDOM, _ORACLE = "best-of-1", "oracle-of-"
 

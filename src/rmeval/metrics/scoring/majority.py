@@ -132,7 +132,8 @@ def weighted_majority_curves(
     """Compute the quality of the answer with the largest sum of weights (Li et al. 2023, arXiv 2206.02336).
 
     If there are at most `SAMPLES` subsets of n responses, it is the mean over all of them, otherwise over `SAMPLES`
-    subsets that are drawn with a seed. Ties, and responses without an answer, are as in `majority_curves`.
+    subsets that are drawn with a seed. Ties, and responses without an answer, are as in `majority_curves`. If all votes
+    of a subset have the weight 0, each counts 1: answers would tie otherwise, however many votes they have.
 
     Args:
         weights: float64[responses], see `voting_weights`.
@@ -153,7 +154,8 @@ def weighted_majority_curves(
             if number > size:
                 continue
             drawn = _subsets(size, number, random)
-            for prompt, place in zip(own.tolist(), places, strict=True):
+            # Each prompt has its own order, or errors of drawing would be shared where responses are sorted.
+            for prompt, place in zip(own.tolist(), random.permuted(places, axis=1), strict=True):
                 found[prompt, column] = _heaviest(weights[place], groups[place], quality[place], drawn).mean()
     return found
 
@@ -174,7 +176,9 @@ def _heaviest(weights: FloatArray, groups: IntArray, quality: FloatArray, drawn:
     worth = np.bincount(code, quality, codes) / np.bincount(code, minlength=codes)
     held = np.zeros((len(drawn), codes))
     rows = np.arange(len(drawn))[:, None]
-    np.add.at(held, (rows, code[drawn]), np.where(votes[drawn], weights[drawn], 0.0))
+    cast = np.where(votes[drawn], weights[drawn], 0.0)
+    cast[~cast.any(axis=1)] = 1.0
+    np.add.at(held, (rows, code[drawn]), cast)
     there = np.zeros((len(drawn), codes), bool)
     there[rows, code[drawn]] = votes[drawn]
     silent = ~there.any(axis=1)

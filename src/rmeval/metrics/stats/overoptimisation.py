@@ -8,10 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtri, stdtrit
 
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS
+from rmeval.metrics.stats.significance import LEVEL
 from rmeval.types import FloatArray
 
 __all__ = ["Decline", "decline", "divergence", "fit_matrix", "peak_of"]
+
+_ROUNDING = 1e-12
 
 
 def divergence(number: float) -> float:
@@ -57,11 +62,11 @@ class Decline:
     """Whether quality at the largest n is below its peak.
 
     Attributes:
-        peak: Position of the largest quality, the first of several.
+        peak: Position of the largest quality: the end if none is larger, otherwise the first of several.
         drop: The largest quality minus that at the end.
         low: One-sided lower 95% limit of the largest true drop, corrected for the choice of the peak; NaN if unknown.
         p: One-sided p-value of the hypothesis that quality at no smaller n is higher than at the end, corrected for the
-            choice of the peak; NaN if unknown.
+            choice of the peak; NaN with fewer than `MIN_CLUSTERS` problems, or if the differences do not vary.
     """
 
     peak: int
@@ -76,26 +81,29 @@ def decline(curve: FloatArray, replicates: FloatArray, clusters: int) -> Decline
     The statistic is the largest of the differences from the end, each divided by its standard error. Its distribution
     is that of the largest centred difference over resampled problems, so that the choice of the peak among all n is
     accounted for (Westfall and Young 1993, "Resampling-Based Multiple Testing", section 2.3; Romano and Wolf 2005,
-    Econometrica 73:1237, for the studentized bootstrap).
+    Econometrica 73:1237, for the studentized bootstrap). With few problems, resamples vary too little: the differences
+    are expanded by sqrt(n/(n-1)) and by the ratio of the 95th percentiles of Student's t and of the normal distribution
+    (Hesterberg 2015, The American Statistician 69:371, section 5.1).
 
     Args:
         curve: float64[n], quality by increasing n.
         replicates: float64[b, n], the same over resampled problems.
         clusters: Number of problems.
     """
-    peak = int(np.argmax(curve))
+    # Rounding must not move the peak from the end.
+    peak = int(np.argmax(curve)) if curve.max() - curve[-1] > _ROUNDING else len(curve) - 1
     drops, spread = curve[:-1] - curve[-1], replicates[:, :-1] - replicates[:, -1:]
     none = Decline(peak, float(curve[peak] - curve[-1]), math.nan, math.nan)
-    if clusters < 2 or not len(replicates):
+    if clusters < MIN_CLUSTERS or not len(replicates):
         return none
-    # Means over resamples vary less than means over samples, by this factor.
     wider = math.sqrt(clusters / (clusters - 1))
     error = spread.std(axis=0) * wider
-    known = error > 1e-12
+    known = error > _ROUNDING
     if not known.any():
         return none
-    apart = ((spread - drops)[:, known] * wider / error[known]).max(axis=1)
+    few = float(stdtrit(clusters - 1, 1 - LEVEL) / ndtri(1 - LEVEL))
+    apart = ((spread - drops)[:, known] * few * wider / error[known]).max(axis=1)
     observed = float((drops[known] / error[known]).max())
-    p = (1 + float((apart >= observed - 1e-12).sum())) / (1 + len(apart))
-    low = float((drops[known] - np.quantile(apart, 0.95) * error[known]).max())
+    p = (1 + float((apart >= observed - _ROUNDING).sum())) / (1 + len(apart))
+    low = float((drops[known] - np.quantile(apart, 1 - LEVEL) * error[known]).max())
     return Decline(peak, none.drop, low, p)

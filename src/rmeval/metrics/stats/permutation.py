@@ -188,19 +188,19 @@ def _under(method: str, pairs: Pairs, permutations: IntArray) -> Iterator[FloatA
 
 
 def _kendall_under(scores: FloatArray, results: FloatArray, permutations: IntArray) -> Iterator[FloatArray]:
-    pairs, models = scores.shape
-    first, second = (
-        np.sign(values[:, :, None, None] - values[None, None, :, :]).astype(np.int8) for values in (scores, results)
-    )
-    size = math.sqrt(float(np.abs(first).sum(dtype=np.int64) * np.abs(second).sum(dtype=np.int64)))
-    block = max(1, _CELLS // models**2)
+    # Distinct values as 0, 1, 2, ..., so that the sign of a difference is the difference limited to -1 and 1. Sums of
+    # signs are exact in float32 up to 2^24.
+    x, y = (np.unique(own, return_inverse=True)[1].reshape(own.shape).astype(np.float32) for own in (scores, results))
+    first, second = (np.sign(own.reshape(-1, 1) - own.reshape(1, -1)) for own in (x, y))
+    size = math.sqrt(float(np.abs(first).sum(dtype=np.float64) * np.abs(second).sum(dtype=np.float64)))
+    block = max(1, _CELLS // x.size)
     for start in range(0, len(permutations), block):
-        chosen = permutations[start : start + block]
-        total = np.zeros(len(chosen))
-        for one, other in itertools.product(range(pairs), repeat=2):
-            permuted = second[one, :, other, :][chosen[:, :, None], chosen[:, None, :]]
-            total += np.einsum("ij,bij->b", first[one, :, other, :], permuted, dtype=np.float64)
-        yield total / size
+        # float32[points, permutations]
+        permuted = y[:, permutations[start : start + block].T].reshape(x.size, -1)
+        total = np.zeros(permuted.shape[1])
+        for place in range(x.size - 1):
+            total += first[place, place + 1 :] @ np.clip(permuted[place] - permuted[place + 1 :], -1, 1)
+        yield 2 * total / size
 
 
 def exchange_test(method: str, first: Pairs, second: Pairs) -> PermutationTest:
@@ -208,8 +208,9 @@ def exchange_test(method: str, first: Pairs, second: Pairs) -> PermutationTest:
 
     If it does not matter which of the two standardised scores of a model belongs to which kind, then exchanging them in
     any of the models leaves the distribution of the difference as it is (Good 2005, section 3.2, paired data). Scores
-    are standardised, or ranked for rank correlations, before they are exchanged. With up to 13 models, all 2^n
-    exchanges are computed, otherwise `DRAWN` random ones.
+    are standardised over these models, or ranked for rank correlations, before they are exchanged, so that the level is
+    approximate; `scripts/simulations/correlation.py` measures it. With up to 13 models, all 2^n exchanges are computed,
+    otherwise `DRAWN` random ones.
 
     Args:
         method: A key of `METHODS`.

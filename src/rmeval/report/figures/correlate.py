@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmeval.errors import RunError
-from rmeval.predict.correlate import FEW
+from rmeval.predict.correlation_notes import FEW
 from rmeval.predict.policy_correlation import Correlation, Correlations
+from rmeval.report.cells import P_VALUE
 from rmeval.report.figures.style import COLOURS, Ink, Theme, bare, check, drawing, label, save
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _panel(axes: Axes, one: Correlation, found: Correlations, ink: Ink) -> None:
     axes.set_xlabel(label(one.scores[0]) if pairs == 1 else "score, standardised in each pair")
     axes.set_ylabel(f"{label(one.policies[0]) if pairs == 1 else 'result'}{relative}")
     ci = "" if one.chosen.ci is None else f" ({one.chosen.ci[0]:.2f} to {one.chosen.ci[1]:.2f})"
-    text = f"{found.method.capitalize()} {one.chosen.value:.2f}{ci}, p {one.chosen.p:.2g}, {len(one.models)} models"
+    p = P_VALUE.value(one.chosen.p)
+    text = f"{found.method.capitalize()} {one.chosen.value:.2f}{ci}, p {p}, {len(one.models)} models"
     axes.set_title(text, fontsize=8.5, loc="left")
     if pairs > 1:
         axes.legend(fontsize=6.5, loc="best")
