@@ -246,6 +246,10 @@ def balance(
     Raises:
         RmevalError: If the data cannot be read or balanced, or the file cannot be written.
     """
+    if seed < 0:
+        raise DataError(f"--seed {seed} is negative: give 0 or more")
+    if out is not None:
+        _check(out, Path(place))
     items = list(rmeval.load_benchmark("pairs", place, columns=columns).load())
     sides = [[item.conversation(side)[-1].content for item in items] for side in (0, 1)]
     counts = np.stack([style_counts(texts) for texts in sides], axis=1)
@@ -277,6 +281,18 @@ def balance(
     except OSError as error:
         raise explain_os_error(error, str(out)) from error
     return table(measured)
+
+
+def _check(out: Path, data: Path) -> None:
+    """Refuse an output that is a folder, or would replace the data.
+
+    Raises:
+        DataError: If it is.
+    """
+    if out.is_dir():
+        raise DataError(f"{out} is a folder: give the path of a file with -o")
+    if out.exists() and data.exists() and out.resolve().is_relative_to(data.resolve()):
+        raise DataError(f"{out} is also read, and would be replaced: give another file with -o")
 
 
 def main() -> None:

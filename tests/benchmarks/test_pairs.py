@@ -120,11 +120,21 @@ def test_bad_settings(tmp_path: Path) -> None:
     [
         ({"subset": "topic"}, "column 'topic' is missing"),
         ({"chosen": "rejected"}, "`columns` uses the column 'rejected' twice"),
+        ({"chosen": "a", "rejected": "a"}, "`columns` uses the column 'a' twice"),
+        ({"chosen": 3}, "chosen of pairs must be a string, not 3"),
+        (["chosen"], "columns must be a mapping, such as"),
     ],
 )
-def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: dict[str, str], sentence: str) -> None:
+def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: Any, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "b"}], columns=columns)
+
+
+@pytest.mark.parametrize("other", [{}, {"subset": "all"}])
+def test_subsets_of_some_rows(tmp_path: Path, other: dict[str, str]) -> None:
+    row = {"prompt": "p", "chosen": "a", "rejected": "b"}
+    with pytest.raises(DataError, match="some pairs have a subset, others none or 'all'"):
+        load(tmp_path, [row | {"subset": "one"}, row | other])
 
 
 def test_a_split_of_a_local_file(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_roles_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     done = command(capsys, *asked, "--roles", "human=user,gpt=assistant")
     assert done.code == 0, done.err
     wrong = command(capsys, "run", "baseline:longest", "-b", "rm-bench-synthetic", "--roles", "human=user")
-    assert (wrong.code, "only pairs takes --roles" in wrong.err) == (2, True)
+    assert (wrong.code, "only pairs and best-of-n take --roles" in wrong.err) == (2, True)
 
 
 def test_a_response_to_an_earlier_message_of_the_prompt(tmp_path: Path) -> None:

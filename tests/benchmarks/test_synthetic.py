@@ -322,7 +322,7 @@ def test_a_selection_keeps_twins_together() -> None:
         (["--languages", ","], ["--languages is empty"]),
         (["--data", "x.json"], ["is generated", "--data x.json out"]),
         (["--size", "8", "--languages", "en,zh"], ["--size 8", "too small for 2 languages", "16"]),
-        (["-b", "rm-bench", "--columns", "a=b"], ["only pairs takes --columns"]),
+        (["-b", "rm-bench", "--columns", "a=b"], ["only pairs and best-of-n take --columns"]),
     ],
 )
 def test_bad_options_are_one_sentence(

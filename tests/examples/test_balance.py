@@ -232,6 +232,20 @@ def test_a_folder_that_does_not_exist_is_an_error(prefs: Path, tmp_path: Path) -
         balance(str(prefs), tmp_path / "nowhere" / "out.jsonl")
 
 
+def test_the_data_are_not_replaced(prefs: Path, tmp_path: Path) -> None:
+    before = prefs.read_bytes()
+    for data, out, message in (
+        (prefs, prefs, "is also read, and would be replaced"),
+        (prefs.parent, prefs, "is also read, and would be replaced"),
+        (prefs, tmp_path, "is a folder"),
+    ):
+        with pytest.raises(DataError, match=message):
+            balance(str(data), out)
+    assert prefs.read_bytes() == before
+    with pytest.raises(DataError, match="--seed -1 is negative"):
+        balance(str(prefs), seed=-1)
+
+
 def test_the_command(prefs: Path, tmp_path: Path) -> None:
     out = tmp_path / "balanced.jsonl"
     done = run(prefs, "-o", out)

@@ -883,6 +883,26 @@ def test_no_server_and_servers_of_another_kind(monkeypatch: pytest.MonkeyPatch) 
     assert len(server.received) == 3  # A page is no reason to try a route again.
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "does not answer classify .HTTP 404: no.: it serves a language model, another model, or uses another"),
+        (400, "cannot score a short conversation .HTTP 400: no.: check the server and its log"),
+    ],
+)
+def test_a_server_that_shows_a_route_and_does_not_answer_it(status: int, words: str) -> None:
+    routes = like.routed(**like.vllm_like())
+
+    def script(request: Received) -> Answer:
+        refuses = request.path == "/classify"
+        return json_answer({"error": {"message": "no"}}, status) if refuses else routes(request)
+
+    with serve(script) as server:
+        model = rmeval.load_model(server.url, retries=0)
+        with pytest.raises(ModelError, match=words):
+            rmeval.score(model, TALKS)
+
+
 def test_keys_are_sent_and_a_refusal_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     routes = like.routed(**like.vllm_like())
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import rmeval
+from rmeval.data.observations import NO_CHOICE, Vectors
 from rmeval.metrics.stats.detection import detect
-from rmeval.results.confidence import decisions_of
+from rmeval.results.confidence import Readings, decisions_of
 from rmeval.store.run import StoredRun, read_run
 from tests.command import command
 
@@ -63,6 +65,33 @@ def test_equal_shares_of_verdicts_are_in_one_bin(tmp_path: Path) -> None:
     assert calibration is not None
     assert calibration.count.tolist() == [4]
     assert calibration.accuracy.tolist() == [0.5]
+
+
+NOTHING = Readings("verdicts", None, None, False, None, np.array([0, 1, 2], np.int32))
+
+
+@pytest.mark.parametrize(
+    ("seen", "members", "wanted"),
+    [
+        (replace(NOTHING, first=np.array([0.9, 0.5, np.nan])), 2, [[0.9, 0.1], [0.5, 0.5], [np.nan] * 2]),
+        (replace(NOTHING, first=np.array([0.9, 0.5, 0.1])), 3, [[np.nan] * 3] * 3),
+        (
+            replace(NOTHING, lists=Vectors.of(np.array([3, -1, 2]), np.array([0.2, 0.3, 0.5, 0.5, 0.5]))),
+            3,
+            [[0.2, 0.3, 0.5], [np.nan] * 3, [np.nan] * 3],
+        ),
+        (
+            replace(NOTHING, lists=Vectors.of(np.array([2, 2, -1]), np.array([2.0, 1.0, 3.0, 3.0])), rated=True),
+            2,
+            [[1, np.exp(-1)], [1, 1], [np.nan] * 2],
+        ),
+        (replace(NOTHING, choice=np.array([1, -1, NO_CHOICE])), 3, [[0, 1, 0], [1, 1, 1], [np.nan] * 3]),
+        (NOTHING, 2, [[np.nan] * 2] * 3),
+    ],
+    ids=["a probability", "of three", "probabilities", "ratings", "choices", "nothing"],
+)
+def test_odds_of_the_members(seen: Readings, members: int, wanted: list[list[float]]) -> None:
+    assert [seen.strengths(place, members) for place in range(3)] == [pytest.approx(one, nan_ok=True) for one in wanted]
 
 
 def test_the_area_by_hand() -> None:

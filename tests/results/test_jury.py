@@ -16,6 +16,7 @@ from rmeval.metrics.outcomes import OFFICIAL, SHARED, outcomes
 from rmeval.metrics.stats.juries import ballots_of
 from rmeval.report import jury_view, views_text
 from rmeval.types import Comparison, Item, Response
+from tests.command import command
 from tests.http_server import serve
 from tests.judge_server import judged_pairs, scripted_judge
 
@@ -123,6 +124,15 @@ def test_a_jury_of_runs(runs: dict[str, Path]) -> None:
     text = views_text([jury_view(found)])
     assert "more than half of all judges decide; no majority in" in text
     assert "alpha (nominal)" in text
+
+
+def test_the_command(runs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    three = [runs[name] for name in ("Qwen/Qwen3-8B", "gpt-5", "tiny")]
+    done = command(capsys, "jury", *three)
+    assert (done.code, "more than half of all judges decide" in done.out) == (0, True), done.err
+    done = command(capsys, "jury", *three, "--json")
+    wanted = rmeval.jury(three).to_dict()
+    assert json.loads(done.out) == json.loads(json.dumps(wanted))
 
 
 def test_judges_and_scalar_models_decide_together(runs: dict[str, Path]) -> None:

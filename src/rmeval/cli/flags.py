@@ -14,13 +14,15 @@ from typing import Any
 __all__ = ["option_of", "with_options"]
 
 _PARAMETER = re.compile("`([a-z][a-z0-9_]*)`")
+_WITH_BENCHMARK = "run"
+"""A command with the options of benchmarks."""
 _SHORT = ("out",)
 """Parameters whose option is shown by its short name."""
 
 
 def option_of(name: str) -> str:
     """The command-line option that sets a benchmark's own option."""
-    return _options().get(name, f"--set {name}")
+    return _by_command()[_WITH_BENCHMARK].get(name, f"--set {name}")
 
 
 def with_options(message: str) -> str:
@@ -33,23 +35,33 @@ def with_options(message: str) -> str:
 @cache
 def _options() -> dict[str, str]:
     """The option of each parameter of each command."""
+    found: dict[str, str] = {}
+    for own in _by_command().values():
+        found = own | found
+    return found
+
+
+@cache
+def _by_command() -> dict[str, dict[str, str]]:
+    """The option of each parameter, by command."""
     import typer
     import typer.main
 
     from rmeval.cli.app import app
 
-    found: dict[str, str] = {}
-    for own in _commands(typer.main.get_command(app)):
+    found: dict[str, dict[str, str]] = {}
+    for name, own in _commands(typer.main.get_command(app)):
+        options = found.setdefault(name, {})
         for parameter in own.get_params(typer.Context(own)):
             if parameter.param_type_name == "option" and parameter.name:
                 short = parameter.name in _SHORT
-                names = (name for name in parameter.opts if name.startswith("--") != short)
-                found.setdefault(parameter.name, next(names, parameter.opts[0]))
+                names = (one for one in parameter.opts if one.startswith("--") != short)
+                options.setdefault(parameter.name, next(names, parameter.opts[0]))
     return found
 
 
-def _commands(group: Any) -> Iterator[Any]:
-    """The commands of a group, and those of the groups in it."""
-    for own in getattr(group, "commands", {}).values():
-        yield own
-        yield from _commands(own)
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands of a group with their names, and those of the groups in it."""
+    for name, own in getattr(group, "commands", {}).items():
+        yield before + name, own
+        yield from _commands(own, f"{before}{name} ")

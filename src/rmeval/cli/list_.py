@@ -57,13 +57,13 @@ def list_command(
 
     console.print(_table(rows, ("id", "items", "verified", "licence", "options")))
     suites = "; ".join(f"{name}: {', '.join(members)}" for name, members in SUITES.items() if name != "all")
-    others = " and ".join(name for name in BUILTIN if name not in SUITES["all"])
+    *others, last = (name for name in BUILTIN if name not in SUITES["all"])
     for line in (
         "",
         "verified: rmeval reproduces a published number from published scores or the reference code; what a "
         "benchmark measures, its source, its paper and what its options mean: --json",
         "options: as --size 400, or --set size=400 (the form for benchmarks of other packages)",
-        f"suites for -b: {suites}; all: all but {others}; or a YAML file",
+        f"suites for -b: {suites}; all: all but {', '.join(others)} and {last}; or a YAML file",
     ):
         console.print(Line(line, "dim"))
 

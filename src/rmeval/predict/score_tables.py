@@ -245,8 +245,8 @@ def _written(path: Path, rows: Sequence[tuple[dict[str, Any], str]]) -> ScoreTab
     models, columns = (list(dict.fromkeys(key[side] for key in cells)) for side in (0, 1))
     if not cells:
         raise DataError(
-            f"{path} is not a table of several models: give what `rmeval show FOLDER` or `rmeval compare` writes with "
-            "--format csv or json, or run folders"
+            f"{path} is not a table of several models: give a table of `rmeval show FOLDER` or `rmeval compare` in "
+            "CSV or JSON, or run folders"
         )
     values = np.array([[cells.get((model, column), np.nan) for column in columns] for model in models])
     return ScoreTable(stem_of(path), str(path), tuple(models), tuple(columns), values, {})

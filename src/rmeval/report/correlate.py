@@ -134,7 +134,7 @@ def _grid(found: Correlations) -> Table:
 def _pairs(one: Correlation) -> Table:
     rows = tuple(Row(clean(score), (clean(policy),)) for score, policy in zip(one.scores, one.policies, strict=True))
     return Table(
-        "pairs",
+        "correlated",
         ("score", "result"),
         rows,
         f"pairs of {clean(one.name)}",
