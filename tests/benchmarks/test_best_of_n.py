@@ -67,7 +67,7 @@ def test_other_columns_and_parquet(tmp_path: Path) -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"gold": [1, 0]}, r"line 2: column 'gold' has 2 values for 3 responses: give one for each, null where"),
     ({"gold": 1}, r"line 2: column 'gold' must be a list with a value for each of 3 responses, not a number"),
-    ({"gold": [1, 0, "true"]}, r"line 2: column 'gold' contains 'true': give a number up to 1e.50, true, false or null"),
+    ({"gold": [1, 0, "true"]}, r"line 2: column 'gold' contains 'true': give a number up to 1e.50, true, false"),
     ({"answers": ["1"]}, r"line 2: column 'answers' has 1 value for 3 responses"),
     ({"answers": ["1", {"a": 1}, None]}, r"line 2: column 'answers' contains an object: give texts, numbers or null"),
     ({"responses": []}, r"line 2: column 'responses' is empty: give at least one response"),
