@@ -252,3 +252,34 @@ def test_a_folder_belongs_to_the_process_that_broke_its_lock(tmp_path: Path) -> 
         assert first.made_folder
         with Lock(tmp_path / "run" / "lock", break_lock=True):
             assert not first.made_folder
+
+
+@pytest.mark.parametrize("kind", [FileExistsError, FileNotFoundError])
+def test_a_folder_that_another_process_removes_meanwhile(
+    kind: type[OSError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`mkdir` finds the folder (or its parent), and another process's lock removes it before the next step."""
+    mkdir, lost = Path.mkdir, [3]
+
+    def unlucky(self: Path, *args: object, **kwargs: object) -> None:
+        if lost[0]:
+            lost[0] -= 1
+            raise kind(errno.EEXIST, "removed meanwhile")
+        mkdir(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", unlucky)
+    with Lock(tmp_path / "outer" / "run" / "lock") as lock:
+        assert lock.made_folder
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_a_parent_that_is_no_folder(what: str, tmp_path: Path) -> None:
+    parent = tmp_path / "run"
+    if what == "file":
+        parent.write_text("mine")
+    else:
+        parent.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(RunError, match="cannot be written"), Lock(parent / "lock"):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == ["run"]

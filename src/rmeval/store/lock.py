@@ -87,7 +87,14 @@ class Lock:
 
     def _make_folder(self) -> None:
         missing = [folder for folder in self.path.parents if not folder.exists()]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError):
+            # Another process's lock removed a folder in the middle of this call. The next attempt creates it; what is
+            # not a folder stays an error.
+            if any(os.path.lexists(folder) and not folder.is_dir() for folder in self.path.parents):
+                raise
+            return
         self._made = [*missing, *(folder for folder in self._made if folder not in missing)]
 
     @property
