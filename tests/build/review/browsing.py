@@ -18,9 +18,10 @@ from urllib.parse import urlencode, urlsplit
 
 from rmeval.build import BuildFolder
 from rmeval.build.review.log import Mode, ReviewLog
-from rmeval.build.review.page.server import ReviewServer
+from rmeval.build.review.page.application import review_application
 from rmeval.build.review.page.session import Session
 from rmeval.build.review.selection import records_to_review
+from rmeval.web.server import PageServer
 
 
 @dataclass
@@ -101,7 +102,7 @@ def served(build: BuildFolder, reviewer: str = "anna", mode: Mode = "blind", **m
     options = {name: more.pop(name) for name in ("host", "with_token") if name in more}
     with ReviewLog(build.review, reviewer) as log:
         session = Session("my-bench", records_to_review(build), build.review, log, mode, **more)
-        server = ReviewServer(session, **options)
+        server = PageServer(review_application(session), "review", **options)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

@@ -101,8 +101,9 @@ def _judge(folder: Path, reviewer: str, way: _Way, place: _Place) -> None:
     records = records_to_review(build, way.stage, way.everything, way.items)
     bases = base_records(build) if way.stage == "styles" else None
     try:
-        from rmeval.build.review.page.server import ReviewServer
+        from rmeval.build.review.page.application import review_application
         from rmeval.build.review.page.session import Session
+        from rmeval.web.server import PageServer
     except ImportError as error:
         raise need_extra(error, "the review page", "app") from error
     with ReviewLog(build.review, reviewer) as log:
@@ -111,7 +112,7 @@ def _judge(folder: Path, reviewer: str, way: _Way, place: _Place) -> None:
         if not session.numbers("all"):
             what = "no item on which others disagree" if way.adjudicates else "no item"
             raise RunError(f"{folder} has {what}: there is nothing to judge, so run the build again to go on")
-        server = ReviewServer(session, place.host, place.port, place.with_token)
+        server = PageServer(review_application(session), "review", place.host, place.port, place.with_token)
         echo(f"review by {reviewer}: {server.address} (Ctrl-C ends it)")
         sys.stdout.flush()
         if place.browser:

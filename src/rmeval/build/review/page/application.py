@@ -18,17 +18,22 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rmeval.build.records import Record
-from rmeval.build.review.page.guard import App, Guard
 from rmeval.build.review.page.session import FILTERS, Filter, Session
 from rmeval.build.review.page.view import item_view, question_at
 from rmeval.build.review.questions import VERDICTS
 from rmeval.errors import RunError
 from rmeval.messages import shortened
+from rmeval.web import SHARED_ASSETS
 
 __all__ = ["review_application"]
 
 _ASSETS = Path(__file__).with_name("assets")
-_FILES = {"review.css": "text/css", "review.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_FILES = {
+    "theme.css": (SHARED_ASSETS, "text/css"),
+    "icon.svg": (SHARED_ASSETS, "image/svg+xml"),
+    "review.css": (_ASSETS, "text/css"),
+    "review.js": (_ASSETS, "text/javascript"),
+}
 _LONGEST_FORM = 1 << 18
 """Bytes of a form; the longest part is the comment."""
 _MOST_DIGITS = 9
@@ -39,8 +44,8 @@ _NOTICES = {
 }
 
 
-def review_application(session: Session, hosts: frozenset[str] | None, token: str | None) -> App:
-    """Return the application of one reviewer's session behind its guard."""
+def review_application(session: Session) -> Starlette:
+    """Return the application of one reviewer's session, which needs a guard before it."""
     page = _Pages(session)
     routes = [
         Route("/", page.start, methods=["GET"]),
@@ -51,7 +56,7 @@ def review_application(session: Session, hosts: frozenset[str] | None, token: st
         Route("/static/{name:str}", _static, methods=["GET"]),
     ]
     handlers = {HTTPException: page.refuse, RunError: page.fail}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, token)
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 class _Pages:
@@ -167,7 +172,8 @@ def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _FILES:
         raise HTTPException(404, "There is no such file.")
-    return Response((_ASSETS / name).read_bytes(), media_type=_FILES[name])
+    folder, kind = _FILES[name]
+    return Response((folder / name).read_bytes(), media_type=kind)
 
 
 @lru_cache(1)

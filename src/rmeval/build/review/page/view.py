@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from rmeval.build.records import Candidate, Record
 from rmeval.build.review.page.session import Session
-from rmeval.build.review.page.texts import LONGEST_RENDERED, as_written, compared_texts, rendered
 from rmeval.build.review.questions import VERDICTS, Question, ReviewVerdict
 from rmeval.data.differing_words import Parts
 from rmeval.messages import visible
+from rmeval.web.texts import LONGEST_RENDERED, as_written, compared_texts, rendered
 
 __all__ = ["ALL", "Asked", "ItemView", "Pair", "ShownText", "item_view", "question_at"]
 

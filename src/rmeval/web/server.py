@@ -1,4 +1,4 @@
-"""Serves the page on an address of this machine."""
+"""Serves pages on an address of this machine."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ import socket
 
 import uvicorn
 
-from rmeval.build.review.page.application import review_application
-from rmeval.build.review.page.session import Session
 from rmeval.errors import RmevalError
+from rmeval.web.guard import App, Guard
 
-__all__ = ["ReviewServer"]
+__all__ = ["PageServer"]
 
 
-class ReviewServer:
-    """The page on an address of this machine.
+class PageServer:
+    """An application behind its guard, on an address of this machine.
 
     Attributes:
-        address: The page's address, with the token if it needs one.
+        address: The first page's address, with the token if it needs one.
     """
 
-    def __init__(self, session: Session, host: str = "127.0.0.1", port: int = 0, with_token: bool = False) -> None:
+    def __init__(
+        self, application: App, name: str, host: str = "127.0.0.1", port: int = 0, with_token: bool = False
+    ) -> None:
         """Listen on the address; `run` answers.
 
         Args:
-            session: The reviewer's session.
+            application: What answers requests that the guard lets through.
+            name: A word for the cookie with the token.
             host: Address to listen on; another one than loopback needs a token in the page's address.
             port: Port; 0 takes a free one.
             with_token: Whether loopback needs a token too, as on a machine with other users.
@@ -43,7 +45,7 @@ class ReviewServer:
         names = {shown.lower(), "localhost", "127.0.0.1", "[::1]"}
         hosts = frozenset(f"{name}:{own}" for name in names) | (names if own == 80 else set())
         config = uvicorn.Config(
-            review_application(session, hosts if is_local else None, token),
+            Guard(application, name, hosts if is_local else None, token),
             log_config=None,
             access_log=False,
             lifespan="off",

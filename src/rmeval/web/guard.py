@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["Guard"]
+__all__ = ["App", "Guard"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,15 +37,16 @@ class Guard:
     is in a cookie after the first request.
     """
 
-    def __init__(self, app: App, hosts: frozenset[str] | None, token: str | None) -> None:
+    def __init__(self, app: App, name: str, hosts: frozenset[str] | None, token: str | None) -> None:
         """Store the rules.
 
         Args:
             app: The application behind it.
+            name: A word for the cookie with the token.
             hosts: The values of `Host` that are accepted; None accepts all, which needs a token.
             token: The token that a browser must have; None needs none.
         """
-        self._app, self._hosts, self._token = app, hosts, token
+        self._app, self._name, self._hosts, self._token = app, name, hosts, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it to the application."""
@@ -69,8 +70,12 @@ class Guard:
             cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
             return False
-        found = cookies.get(_cookie(host))
+        found = cookies.get(self._cookie(host))
         return found is not None and secrets.compare_digest(found.value.encode(), self._token.encode())
+
+    def _cookie(self, host: str) -> str:
+        """Cookies belong to a host without its port, so that the name has the port in it."""
+        return f"rmeval-{self._name}-{host.rpartition(':')[2] if ':' in host else 80}"
 
     async def _admit(self, scope: Scope, host: str, send: Send) -> None:
         """Turn the token in the address into a cookie, so that it is in no later address."""
@@ -78,13 +83,8 @@ class Guard:
         if self._token is None or not secrets.compare_digest(given.encode(), self._token.encode()):
             await _answer(send, 403, "The token is missing or wrong: use the address that rmeval printed.")
             return
-        cookie = f"{_cookie(host)}={self._token}; HttpOnly; SameSite=Strict; Path=/"
+        cookie = f"{self._cookie(host)}={self._token}; HttpOnly; SameSite=Strict; Path=/"
         await _answer(send, 303, "", {"location": scope["path"], "set-cookie": cookie})
-
-
-def _cookie(host: str) -> str:
-    """Cookies belong to a name without its port, so that the name has the port in it."""
-    return f"rmeval-review-{host.rpartition(':')[2] if ':' in host else 80}"
 
 
 def _is_own(headers: MutableMapping[str, str], host: str) -> bool:

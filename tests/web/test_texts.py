@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmeval.build.review.page.texts import as_written, rendered
 from rmeval.data.differing_words import compared
 from rmeval.messages import visible
+from rmeval.web.texts import as_written, rendered
 
 PIECES = (
     *("word", "other", "12", "12. ", "- ", "* ", "# ", "> ", "**", "_", "`", "```", "```python\n", "|", "---", "\n"),

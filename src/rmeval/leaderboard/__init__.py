@@ -1,0 +1,1 @@
+"""Leaderboards: rows of runs and published results, and a static site made from bundles."""

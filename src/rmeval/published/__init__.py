@@ -1,0 +1,1 @@
+"""Published results and facts about models, with source and date."""

@@ -1,0 +1,1 @@
+"""Results for hubs, trackers and exchange formats; nothing is sent unless a user names the target."""
