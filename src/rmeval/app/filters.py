@@ -87,7 +87,8 @@ class Filter:
     def is_narrow(self) -> bool:
         """Whether it leaves comparisons of the run out."""
         plain = ItemQuery(self.query.run, sort=self.query.sort)
-        return self.query != plain
+        narrow: bool = self.query != plain
+        return narrow
 
     @property
     def items(self) -> str:
