@@ -1,0 +1,96 @@
+"""What the pages show: the index of a folder of runs, and the numbers of its runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from rmeval.app.index import Index, IndexedRun, Source
+from rmeval.app.watch import Watch
+from rmeval.errors import RmevalError
+from rmeval.leaderboard.board import Board, make_boards
+from rmeval.results.compare import ModelComparison, compare_runs
+from rmeval.results.result import Result, open_run
+
+__all__ = ["Viewer"]
+
+_RESULTS = 4096
+_COMPARISONS = 8
+
+
+class _Version(NamedTuple):
+    """A run folder in one state; numbers are kept as long as the state is the same."""
+
+    folder: Path
+    state: str
+
+
+class Viewer:
+    """A folder of runs, whose numbers are computed again only for runs whose files have changed.
+
+    Attributes:
+        source: The folder, and what is needed to read its runs.
+        index: The index of its runs and items.
+        watch: Updates the index.
+    """
+
+    def __init__(self, source: Source, index: Index, watch: Watch) -> None:
+        """Store the parts.
+
+        Args:
+            source: The folder, and what is needed to read its runs.
+            index: The index, which the watch keeps up to date.
+            watch: A watch that runs.
+        """
+        self.source, self.index, self.watch = source, index, watch
+        # Pages that are loaded at the same time need the same numbers.
+        self._lock = threading.RLock()
+        self._opened = lru_cache(_RESULTS)(self._open)
+        self._made = lru_cache(1)(self._make)
+        self._comparisons = lru_cache(_COMPARISONS)(self._compare)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.source.runs.resolve().name
+
+    def result(self, run: IndexedRun) -> Result | str:
+        """The numbers of a run, or why there are none."""
+        with self._lock:
+            return run.error or self._opened(_Version(run.folder, run.state))
+
+    def boards(self) -> tuple[Board, ...]:
+        """The boards of all benchmarks."""
+        with self._lock:
+            return self._made(_versions(run for run in self.index.runs() if not run.error))
+
+    def compared(self, runs: Sequence[IndexedRun], metric: str | None, scope: str) -> tuple[ModelComparison, ...]:
+        """The comparisons of some runs.
+
+        Raises:
+            RmevalError: If they cannot be compared, or there is no such number.
+        """
+        with self._lock:
+            return self._comparisons(_versions(runs), metric, scope)
+
+    def _open(self, run: _Version) -> Result | str:
+        try:
+            return open_run(run.folder, None, self.source.benchmark, self.source.protocol)
+        except RmevalError as error:
+            return str(error)
+
+    def _make(self, runs: tuple[_Version, ...]) -> tuple[Board, ...]:
+        found = [self._opened(run) for run in runs]
+        return make_boards([result for result in found if isinstance(result, Result) and result.records])
+
+    def _compare(self, runs: tuple[_Version, ...], metric: str | None, scope: str) -> tuple[ModelComparison, ...]:
+        own = self.source
+        folders = [run.folder for run in runs]
+        return tuple(compare_runs(folders, metric=metric, scope=scope, benchmark=own.benchmark, protocol=own.protocol))
+
+
+def _versions(runs: Iterable[IndexedRun]) -> tuple[_Version, ...]:
+    return tuple(_Version(run.folder, run.state) for run in runs)
