@@ -1,4 +1,4 @@
-"""The viewer's web application: a route for each kind of page, GET only, and nothing is written."""
+"""The viewer's web application: a route for each kind of page. Run folders are only read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rmeval.app.explorer import explorer_view
@@ -23,6 +23,8 @@ def viewer_application(viewer: Viewer) -> Starlette:
     pages = Pages(viewer)
     routes = [
         Route("/items", partial(_items, pages), methods=["GET"]),
+        Route("/item/{key:str}", partial(_item, pages), methods=["GET"]),
+        Route("/item/{key:str}/token-scores", partial(_compute, pages), methods=["POST"]),
         Route("/static/{name:str}", static_file, methods=["GET"]),
     ]
     handlers = {HTTPException: pages.refuse, RmevalError: pages.refuse}
@@ -31,4 +33,14 @@ def viewer_application(viewer: Viewer) -> Starlette:
 
 def _items(pages: Pages, request: Request) -> Response:
     pages.viewer.watch.look()
-    return pages.show("explorer.html", page="items", view=explorer_view(pages.viewer.index, params_of(request)))
+    return pages.show("explorer.html", page="items", items=explorer_view(pages.viewer.index, params_of(request)))
+
+
+def _item(pages: Pages, request: Request) -> Response:
+    view = pages.viewer.items.view(request.path_params["key"], params_of(request))
+    return pages.show("item.html", page="items", item=view)
+
+
+def _compute(pages: Pages, request: Request) -> Response:
+    """Run a model that the user named on two responses; the guard has checked that the form is this page's own."""
+    return RedirectResponse(pages.viewer.items.compute(request.path_params["key"], params_of(request)), 303)

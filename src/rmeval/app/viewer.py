@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rmeval.app.index import Index, IndexedRun, Source
+from rmeval.app.item.compose import ItemPages
+from rmeval.app.item.source import ItemSource
+from rmeval.app.token_store import TokenStore
 from rmeval.app.watch import Watch
 from rmeval.errors import RmevalError
 from rmeval.leaderboard.board import Board, make_boards
@@ -35,16 +38,19 @@ class Viewer:
         source: The folder, and what is needed to read its runs.
         index: The index of its runs and items.
         watch: Updates the index.
+        items: Makes the pages of items.
     """
 
-    def __init__(self, source: Source, index: Index, watch: Watch) -> None:
+    def __init__(self, source: Source, index: Index, watch: Watch, store: TokenStore) -> None:
         """Store the parts.
 
         Args:
             source: The folder, and what is needed to read its runs.
             index: The index, which the watch keeps up to date.
             watch: A watch that runs.
+            store: Token scores for the pages of items.
         """
+        self.items = ItemPages(index, ItemSource(source), store)
         self.source, self.index, self.watch = source, index, watch
         # Pages that are loaded at the same time need the same numbers.
         self._lock = threading.RLock()
