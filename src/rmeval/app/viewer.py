@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from rmeval.app.figures import Figures
 from rmeval.app.index import Index, IndexedRun, Source
 from rmeval.app.watch import Watch
 from rmeval.errors import RmevalError
 from rmeval.leaderboard.board import Board, make_boards
+from rmeval.report.figures.style import Theme
+from rmeval.results.analyze import Analysis, analyze_run
 from rmeval.results.compare import ModelComparison, compare_runs
 from rmeval.results.result import Result, open_run
 
@@ -19,6 +22,8 @@ __all__ = ["Viewer"]
 
 _RESULTS = 4096
 _COMPARISONS = 8
+_ANALYSES = 8
+"""Numbers of results, comparisons and analyses that are kept."""
 
 
 class _Version(NamedTuple):
@@ -35,6 +40,7 @@ class Viewer:
         source: The folder, and what is needed to read its runs.
         index: The index of its runs and items.
         watch: Updates the index.
+        figures: Draws figures of runs.
     """
 
     def __init__(self, source: Source, index: Index, watch: Watch) -> None:
@@ -45,12 +51,13 @@ class Viewer:
             index: The index, which the watch keeps up to date.
             watch: A watch that runs.
         """
-        self.source, self.index, self.watch = source, index, watch
+        self.source, self.index, self.watch, self.figures = source, index, watch, Figures()
         # Pages that are loaded at the same time need the same numbers.
         self._lock = threading.RLock()
         self._opened = lru_cache(_RESULTS)(self._open)
         self._made = lru_cache(1)(self._make)
         self._comparisons = lru_cache(_COMPARISONS)(self._compare)
+        self._analyses = lru_cache(_ANALYSES)(self._analyse)
 
     @property
     def name(self) -> str:
@@ -60,7 +67,8 @@ class Viewer:
     def result(self, run: IndexedRun) -> Result | str:
         """The numbers of a run, or why there are none."""
         with self._lock:
-            return run.error or self._opened(_Version(run.folder, run.state))
+            found: Result | str = self._opened(_Version(run.folder, run.state)) if not run.error else run.error
+        return found
 
     def boards(self) -> tuple[Board, ...]:
         """The boards of all benchmarks."""
@@ -76,6 +84,31 @@ class Viewer:
         with self._lock:
             return self._comparisons(_versions(runs), metric, scope)
 
+    def analysis(self, run: IndexedRun) -> Analysis:
+        """The analysis of a run.
+
+        Raises:
+            RmevalError: If the run cannot be analysed.
+        """
+        with self._lock:
+            return self._analyses(_Version(run.folder, run.state))
+
+    def matrix(self, run: IndexedRun, result: Result, theme: Theme) -> bytes:
+        """The style-substance matrix of a run as SVG.
+
+        Raises:
+            RunError: If it has none, or matplotlib is not installed.
+        """
+        return self.figures.matrix(_Version(run.folder, run.state), result, theme)
+
+    def drawn(self, run: IndexedRun, theme: Theme) -> Mapping[str, bytes]:
+        """The figures of a run's analysis as SVG, by name.
+
+        Raises:
+            RmevalError: If the run cannot be analysed, or matplotlib is not installed.
+        """
+        return self.figures.analysis(_Version(run.folder, run.state), self.analysis(run), theme)
+
     def _open(self, run: _Version) -> Result | str:
         try:
             return open_run(run.folder, None, self.source.benchmark, self.source.protocol)
@@ -90,6 +123,9 @@ class Viewer:
         own = self.source
         folders = [run.folder for run in runs]
         return tuple(compare_runs(folders, metric=metric, scope=scope, benchmark=own.benchmark, protocol=own.protocol))
+
+    def _analyse(self, run: _Version) -> Analysis:
+        return analyze_run(run.folder, benchmark=self.source.benchmark, protocol=self.source.protocol)
 
 
 def _versions(runs: Iterable[IndexedRun]) -> tuple[_Version, ...]:
