@@ -1,4 +1,4 @@
-"""The viewer's web application: a route for each kind of page, GET only, and nothing is written."""
+"""The viewer's web application: a route for each kind of page. Run folders are only read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rmeval.app.compare import compare_view
@@ -42,6 +42,8 @@ def viewer_application(viewer: Viewer) -> Starlette:
         route("/analysis", _analysis),
         route("/compare", _compare),
         route("/items", _items),
+        route("/item/{key:str}", _item),
+        Route("/item/{key:str}/token-scores", partial(_compute, pages), methods=["POST"]),
         Route("/figure/{run:str}/{name:str}", partial(_figure, pages), methods=["GET"]),
         Route("/static/{name:str}", static_file, methods=["GET"]),
     ]
@@ -83,7 +85,17 @@ def _compare(pages: Pages, request: Request) -> Response:
 
 
 def _items(pages: Pages, request: Request) -> Response:
-    return pages.show("explorer.html", page="items", view=explorer_view(pages.viewer.index, params_of(request)))
+    return pages.show("explorer.html", page="items", items=explorer_view(pages.viewer.index, params_of(request)))
+
+
+def _item(pages: Pages, request: Request) -> Response:
+    view = pages.viewer.items.view(request.path_params["key"], params_of(request))
+    return pages.show("item.html", page="items", item=view)
+
+
+def _compute(pages: Pages, request: Request) -> Response:
+    """Run a model that the user named on two responses; the guard has checked that the form is this page's own."""
+    return RedirectResponse(pages.viewer.items.compute(request.path_params["key"], params_of(request)), 303)
 
 
 def _figure(pages: Pages, request: Request) -> Response:

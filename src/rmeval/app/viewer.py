@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from rmeval.app.figures import Figures
 from rmeval.app.index import Index, IndexedRun, Source
+from rmeval.app.item.compose import ItemPages
+from rmeval.app.item.source import ItemSource
+from rmeval.app.token_store import TokenStore
 from rmeval.app.watch import Watch
 from rmeval.errors import RmevalError
 from rmeval.leaderboard.board import Board, make_boards
@@ -41,17 +44,20 @@ class Viewer:
         index: The index of its runs and items.
         watch: Updates the index.
         figures: Draws figures of runs.
+        items: Makes the pages of items.
     """
 
-    def __init__(self, source: Source, index: Index, watch: Watch) -> None:
+    def __init__(self, source: Source, index: Index, watch: Watch, store: TokenStore) -> None:
         """Store the parts.
 
         Args:
             source: The folder, and what is needed to read its runs.
             index: The index, which the watch keeps up to date.
             watch: A watch that runs.
+            store: Token scores for the pages of items.
         """
         self.source, self.index, self.watch, self.figures = source, index, watch, Figures()
+        self.items = ItemPages(index, ItemSource(source), store)
         # Pages that are loaded at the same time need the same numbers.
         self._lock = threading.RLock()
         self._opened = lru_cache(_RESULTS)(self._open)
