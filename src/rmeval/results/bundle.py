@@ -1,7 +1,8 @@
 """Bundles: one file with what is needed to compute a run's numbers again, without texts, secrets and local paths.
 
-A bundle is a zip file with `bundle.json`, `run.json`, `items.parquet`, `metrics.json` and the journal. The same run gives
-the same bytes. `opened_bundle` treats a bundle as untrusted: it reads only these names, within limits, and runs nothing.
+A bundle is a zip file with `bundle.json`, `run.json`, `items.parquet`, `metrics.json` and the journal. The same run
+gives the same bytes. `opened_bundle` does not trust a bundle: it reads only these names, within limits, and runs no
+code.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, cast
 
@@ -28,10 +29,21 @@ from rmeval.redaction import redacted
 from rmeval.results.bundled_items import copy_items
 from rmeval.results.result import Result, compute, write_derived
 from rmeval.store.journal import Journal, read_journal
-from rmeval.store.manifest import Manifest, only_run, read_manifest, run_id, write_json
+from rmeval.store.manifest import Manifest, find_runs, only_run, read_manifest, run_id, write_json
 from rmeval.store.run import read_run
+from rmeval.types import Observation
 
-__all__ = ["BUNDLE", "SCHEMA", "SUFFIX", "bundle_name", "bundle_run", "is_bundle", "opened_bundle"]
+__all__ = [
+    "BUNDLE",
+    "SCHEMA",
+    "SUFFIX",
+    "bundle_name",
+    "bundle_run",
+    "bundles_in",
+    "is_bundle",
+    "opened_bundle",
+    "pack",
+]
 
 SCHEMA = 1
 """Version of the bundle's format, described in docs/leaderboards.md."""
@@ -54,6 +66,14 @@ _LARGEST_JSON = 1 << 26
 def is_bundle(path: Path) -> bool:
     """Whether a path is that of a bundle, by its name."""
     return path.name.endswith(".zip") and not path.is_dir()
+
+
+def bundles_in(path: Path) -> list[Path]:
+    """The bundle or run folder at a path, or all bundles and run folders inside it."""
+    if not path.is_dir() or (path / "run.json").exists():
+        return [path]
+    runs = [folder for folder in find_runs(path) if folder != path]
+    return sorted({*runs, *path.rglob(f"*{SUFFIX}")})
 
 
 def bundle_name(manifest: Mapping[str, Any]) -> str:
@@ -91,15 +111,22 @@ def bundle_run(run: Path, file: Path, benchmark: str | None = None, protocol: st
         stored = read_run(draft, benchmark, protocol)
         result = compute(stored)
         write_derived(result, stored)
-        description = _description(result, draft, len(stored.items.table))
-        (draft / BUNDLE).write_bytes(json_bytes(description, indent=1) + b"\n")
-        _write_zip(draft, file)
+        pack(result, len(stored.items.table), file)
     return result
 
 
-def _without_error(seen: Any) -> Any:
-    from dataclasses import replace
+def pack(result: Result, n_items: int, file: Path) -> None:
+    """Write a bundle of the files in the folder of a result, and their description.
 
+    Raises:
+        RunError: If the file cannot be written.
+    """
+    folder = result.path
+    (folder / BUNDLE).write_bytes(json_bytes(_description(result, folder, n_items), indent=1) + b"\n")
+    _write_zip(folder, file)
+
+
+def _without_error(seen: Observation) -> Observation:
     return replace(seen, error=None) if seen.error is not None else seen
 
 
@@ -219,8 +246,8 @@ def opened_bundle(file: Path) -> Iterator[OpenedBundle]:
     """Unpack a bundle into a temporary folder, which is removed at the end of the block.
 
     Raises:
-        RunError: If the file is not a bundle, is damaged, contains other files, exceeds a limit, or its files are not those
-            that its description states.
+        RunError: If the file is not a bundle, is damaged, contains other files, exceeds a limit, or its files are not
+            those that its description states.
     """
     with tempfile.TemporaryDirectory(prefix="rmeval-bundle-") as place:
         try:
@@ -258,7 +285,9 @@ def _checked_entries(file: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.
         raise RunError(f"{file} contains a link or an encrypted file: ask for a bundle of rmeval")
     most = limit("BUNDLE_BYTES")
     if sum(entry.file_size for entry in entries) > most:
-        raise RunError(f"{file} has more than {most:,} bytes when unpacked: set RMEVAL_MAX_BUNDLE_BYTES if you trust it")
+        raise RunError(
+            f"{file} has more than {most:,} bytes when unpacked: set RMEVAL_MAX_BUNDLE_BYTES if you trust it"
+        )
     if any(entry.file_size > _LARGEST_JSON for entry in entries if entry.filename.endswith(".json")):
         raise RunError(f"{file} contains a JSON file of more than {_LARGEST_JSON:,} bytes: ask for a bundle of rmeval")
     return {entry.filename: entry for entry in entries}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def copy_items(source: Path, target: Path, run: str) -> None:
 
 def _without_texts(table: pa.Table, schema: pa.Schema) -> pa.Table:
     table = table.combine_chunks()
-    columns = {name: table.column(name) for name in schema.names}
+    columns: dict[str, Any] = {name: table.column(name) for name in schema.names}
     for name in ("prompt", "tools"):
         columns[name] = pa.nulls(len(table), schema.field(name).type)
     columns["meta"] = pa.array(list(map(_short, table.column("meta").to_pylist())), pa.string())
@@ -65,7 +64,7 @@ def _without_texts(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _bare(lists: Any) -> pa.Array[Any]:
     """The responses without their texts."""
-    fields: Sequence[pa.Field[Any]] = list(RESPONSE)
+    fields: list[pa.Field[Any]] = list(RESPONSE)
     values = lists.flatten()
     parts = [
         pa.nulls(len(values), field.type) if field.name in _TEXTS else values.field(field.name) for field in fields
