@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ from rmeval.app.viewer import Viewer
 from rmeval.messages import visible
 from rmeval.web import SHARED_ASSETS
 
-__all__ = ["Page", "Pages", "params_of", "static_file"]
+__all__ = ["Pages", "address", "params_of", "static_file", "with_options"]
 
 ASSETS = Path(__file__).with_name("assets")
 _FILES = {
@@ -30,8 +30,6 @@ _FILES = {
 """The files that pages load; no other name is looked up."""
 _PARAMETER = re.compile("`([a-z][a-z0-9_]*)`")
 _REFUSED = {404: "There is no such page.", 405: "The viewer shows runs and changes nothing: only GET is answered."}
-
-Page = Callable[[Request], Response]
 
 
 class Pages:
@@ -52,6 +50,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters["visible"] = visible
+        self._templates.filters["with_options"] = with_options
         self._templates.globals["address"] = address
 
     def show(self, template: str, status: int = 200, **values: object) -> Response:
@@ -68,14 +67,20 @@ class Pages:
     def refuse(self, request: Request, error: Exception) -> Response:
         """Show why a request fails, in one sentence."""
         if isinstance(error, HTTPException):
-            detail = error.detail if error.status_code not in _REFUSED else _REFUSED[error.status_code]
+            is_own = error.detail != HTTPStatus(error.status_code).phrase
+            detail = error.detail if is_own else _REFUSED.get(error.status_code, error.detail)
             return self.show("message.html", error.status_code, message=detail)
         return self.show("message.html", 400, message=_sentence(error))
 
 
+def with_options(text: str) -> str:
+    """Show the parameters in a message as the options of the command line."""
+    return _PARAMETER.sub(lambda found: f"--{found[1].replace('_', '-')}", text)
+
+
 def _sentence(error: Exception) -> str:
-    """An error's message as a sentence, with parameters as the command's options."""
-    text = _PARAMETER.sub(lambda found: f"--{found[1].replace('_', '-')}", str(error))
+    """An error's message as a sentence."""
+    text = with_options(str(error))
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from rmeval.app.figures import Figures
 from rmeval.app.index import Index, IndexedRun, Source
 from rmeval.app.item.compose import ItemPages
 from rmeval.app.item.source import ItemSource
@@ -15,6 +16,8 @@ from rmeval.app.token_store import TokenStore
 from rmeval.app.watch import Watch
 from rmeval.errors import RmevalError
 from rmeval.leaderboard.board import Board, make_boards
+from rmeval.report.figures.style import Theme
+from rmeval.results.analyze import Analysis, analyze_run
 from rmeval.results.compare import ModelComparison, compare_runs
 from rmeval.results.result import Result, open_run
 
@@ -22,6 +25,8 @@ __all__ = ["Viewer"]
 
 _RESULTS = 4096
 _COMPARISONS = 8
+_ANALYSES = 8
+"""Numbers of results, comparisons and analyses that are kept."""
 
 
 class _Version(NamedTuple):
@@ -38,6 +43,7 @@ class Viewer:
         source: The folder, and what is needed to read its runs.
         index: The index of its runs and items.
         watch: Updates the index.
+        figures: Draws figures of runs.
         items: Makes the pages of items.
     """
 
@@ -50,13 +56,17 @@ class Viewer:
             watch: A watch that runs.
             store: Token scores for the pages of items.
         """
+        self.source = source
+        self.index = index
+        self.watch = watch
+        self.figures = Figures()
         self.items = ItemPages(index, ItemSource(source), store)
-        self.source, self.index, self.watch = source, index, watch
         # Pages that are loaded at the same time need the same numbers.
         self._lock = threading.RLock()
         self._opened = lru_cache(_RESULTS)(self._open)
         self._made = lru_cache(1)(self._make)
         self._comparisons = lru_cache(_COMPARISONS)(self._compare)
+        self._analyses = lru_cache(_ANALYSES)(self._analyse)
 
     @property
     def name(self) -> str:
@@ -65,8 +75,10 @@ class Viewer:
 
     def result(self, run: IndexedRun) -> Result | str:
         """The numbers of a run, or why there are none."""
+        if run.error:
+            return run.error
         with self._lock:
-            return run.error or self._opened(_Version(run.folder, run.state))
+            return self._opened(_Version(run.folder, run.state))
 
     def boards(self) -> tuple[Board, ...]:
         """The boards of all benchmarks."""
@@ -82,6 +94,31 @@ class Viewer:
         with self._lock:
             return self._comparisons(_versions(runs), metric, scope)
 
+    def analysis(self, run: IndexedRun) -> Analysis:
+        """The analysis of a run.
+
+        Raises:
+            RmevalError: If the run cannot be analysed.
+        """
+        with self._lock:
+            return self._analyses(_Version(run.folder, run.state))
+
+    def matrix(self, run: IndexedRun, result: Result, theme: Theme) -> bytes:
+        """The style-substance matrix of a run as SVG.
+
+        Raises:
+            RunError: If it has none, or matplotlib is not installed.
+        """
+        return self.figures.matrix(_Version(run.folder, run.state), result, theme)
+
+    def drawn(self, run: IndexedRun, theme: Theme) -> Mapping[str, bytes]:
+        """The figures of a run's analysis as SVG, by name.
+
+        Raises:
+            RmevalError: If the run cannot be analysed, or matplotlib is not installed.
+        """
+        return self.figures.analysis(_Version(run.folder, run.state), self.analysis(run), theme)
+
     def _open(self, run: _Version) -> Result | str:
         try:
             return open_run(run.folder, None, self.source.benchmark, self.source.protocol)
@@ -96,6 +133,9 @@ class Viewer:
         own = self.source
         folders = [run.folder for run in runs]
         return tuple(compare_runs(folders, metric=metric, scope=scope, benchmark=own.benchmark, protocol=own.protocol))
+
+    def _analyse(self, run: _Version) -> Analysis:
+        return analyze_run(run.folder, benchmark=self.source.benchmark, protocol=self.source.protocol)
 
 
 def _versions(runs: Iterable[IndexedRun]) -> tuple[_Version, ...]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from rmeval.errors import RunError
 from rmeval.metrics.composition import Measure, absence, headline
 from rmeval.metrics.targets import merit
+from rmeval.models.cards import Descriptor, descriptor_of
+from rmeval.published import PublishedBoard, PublishedRow, published_boards
 from rmeval.report.run import measures_of, without_lone_parts
 from rmeval.results.align import run_names
 from rmeval.results.compare import compare_runs
@@ -54,6 +56,8 @@ class BoardRow:
         values: Its numbers by metric and scope.
         rank: The range of its ranks among the runs of the board that contain the same items; None for other rows.
         run: The run folder; None without a run.
+        published: The published result that the row shows; None for a run and for a null baseline.
+        descriptor: Facts about the model, if there are any.
         notes: Notes on this row, one sentence each.
     """
 
@@ -62,6 +66,8 @@ class BoardRow:
     values: Mapping[Measure, BoardNumber]
     rank: tuple[int, int] | None = None
     run: Path | None = None
+    published: PublishedRow | None = None
+    descriptor: Descriptor | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -91,17 +97,20 @@ class Board:
     notes: tuple[str, ...] = ()
 
 
-def make_boards(results: Sequence[Result]) -> tuple[Board, ...]:
+def make_boards(results: Sequence[Result], published: bool = True) -> tuple[Board, ...]:
     """Make one board for each benchmark, or for each data of a benchmark that have few items in common.
 
     Args:
         results: The results of runs.
+        published: Whether to add the published results that come with rmeval.
     """
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(str(result.manifest["benchmark"]["id"]), []).append(result)
     return tuple(
-        _board(name, title, own) for name in sorted(groups) for title, own in _on_same_data(name, groups[name])
+        _board(name, title, own, published_boards(name) if published else ())
+        for name in sorted(groups)
+        for title, own in _on_same_data(name, groups[name])
     )
 
 
@@ -113,14 +122,37 @@ def _on_same_data(name: str, results: Sequence[Result]) -> Iterator[tuple[str, l
         yield title, [of_folder[folder] for folder in own]
 
 
-def _board(name: str, title: str, results: Sequence[Result]) -> Board:
+def _board(name: str, title: str, results: Sequence[Result], published: Sequence[PublishedBoard]) -> Board:
     shown = _shown_measures(results)
     top = headline(shown)
     measures = tuple(sorted(shown, key=lambda measure: measure != top))
     rows = _ranked(_run_rows(results, measures), results)
     nulls = _null_rows(results, measures, {row.model for row in rows})
+    rows = [*rows, *nulls, *_published_rows(published, measures)]
     missing = {absence(measures_of(one.records), one.notes) for one in results} if top is None else set()
-    return Board(name, title, top, measures, tuple(_in_order([*rows, *nulls], top)), tuple(sorted(missing - {""})))
+    notes = (*sorted(missing - {""}), *_sources(published))
+    return Board(name, title, top, measures, tuple(_in_order(rows, top)), notes)
+
+
+def _sources(published: Sequence[PublishedBoard]) -> Iterator[str]:
+    """Yield a note on each source of published rows."""
+    for board in published:
+        when = f", {board.date}" if board.date else ""
+        yield f"* published results, not computed here: {board.name} ({board.source}{when})"
+        yield from (f"{board.name}: {note}" for note in board.notes)
+
+
+def _published_rows(published: Sequence[PublishedBoard], measures: Sequence[Measure]) -> Iterator[BoardRow]:
+    """Yield the published rows that have any number of the columns; of a model in several sources, the first."""
+    seen: set[str] = set()
+    for board in published:
+        for row in board.rows:
+            values = {measure: BoardNumber(row.values[measure]) for measure in measures if measure in row.values}
+            if values and row.model not in seen:
+                seen.add(row.model)
+                notes = (f"published: {board.name}{f', {board.date}' if board.date else ''}", *row.notes)
+                known = descriptor_of(row.model)
+                yield BoardRow(row.model, row.kind, values, published=row, descriptor=known, notes=notes)
 
 
 def _shown_measures(results: Sequence[Result]) -> list[Measure]:
@@ -153,6 +185,7 @@ def _run_rows(results: Sequence[Result], measures: Sequence[Measure]) -> list[Bo
                 if measure in measures
             },
             run=result.path,
+            descriptor=descriptor_of(str(result.manifest["model"]["name"])),
             notes=tuple(_row_notes(result)),
         )
         for name, result in zip(names, results, strict=True)
@@ -226,12 +259,12 @@ def _null_rows(results: Sequence[Result], measures: Sequence[Measure], there: se
 
 
 def _in_order(rows: Sequence[BoardRow], top: Measure | None) -> list[BoardRow]:
-    """The rows, best first by the headline; rows without it last, by name."""
+    """The rows, best first by the headline; rows without it last, those of runs first and then by name."""
 
     def place(row: BoardRow) -> tuple[bool, float, str]:
         number = None if top is None else row.values.get(top)
         if top is None or number is None or math.isnan(number.value):
-            return True, 0.0, row.model
+            return True, float(row.run is None), row.model
         return False, -merit(top[0], number.value), row.model
 
     return sorted(rows, key=place)

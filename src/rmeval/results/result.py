@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Result", "compute", "derive", "null_records", "open_run", "write_derived"]
+__all__ = ["Result", "compute", "derive", "metrics_fields", "null_records", "open_run", "write_derived"]
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,18 @@ def write_derived(result: Result, run: StoredRun) -> None:
         write_scores(run.items.table, run.protocol, run.requests, run.observations, file, own, journal)
     except OSError as error:
         raise explain_os_error(error, str(file)) from error
-    found = {
+    write_json(result.path / "metrics.json", metrics_fields(result, own, journal))
+
+
+def metrics_fields(result: Result, own: str, journal: str | None) -> dict[str, Any]:
+    """The contents of `metrics.json`.
+
+    Args:
+        result: The numbers.
+        own: The run, from `run_id`.
+        journal: The state of the journal, from `journal_state`.
+    """
+    return {
         "schema": SCHEMA,
         "intervals": INTERVALS,
         "records": [record.to_dict() for record in result.records],
@@ -331,7 +342,6 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "items": stated_sum(result.path / "items.parquet"),
         "journal": journal,
     }
-    write_json(result.path / "metrics.json", found)
 
 
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
