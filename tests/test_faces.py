@@ -71,6 +71,10 @@ FACES = {
         Asked Finish Form HowRead JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling Writing built_in_cards
         rendered
     """,
+    "rmeval.push": """
+        HubPlan LoggedRun Sent SharedRun every_eval_ever_files log_runs logged_run logged_values metric_name
+        plan_dataset plan_model runs_to_share write_files
+    """,
     "rmeval.sandbox": """
         LANGUAGES Limits Outcome Program Sandbox TestSuite Verdict toolchains
     """,
