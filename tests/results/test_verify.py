@@ -17,7 +17,6 @@ from rmeval.results.bundle import BUNDLE, bundle_run, opened_bundle
 from rmeval.results.checks import State
 from rmeval.results.verify import verify_run
 from rmeval.store.journal import read_journal
-from rmeval.store.manifest import read_manifest, write_json
 from rmeval.types import Observation
 from tests.command import command
 from tests.forger import Fields, Forger, Rows, failing
