@@ -94,11 +94,11 @@ FACES = {
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint
-        CascadeSide ChosenItems CorrectedNumbers Design Entry Estimate Facet Failed Goal ItemAnalysis JudgedResponse
-        Judging Juror Jury JuryAgreement Lead Leads
-        ModelComparison Plan PlanPoint Result ShortEstimate ShortForm Tally VarianceStudy WrongExample WrongExamples
-        analyze_items analyze_run cascade_runs choose_items cite_runs compare_across compare_runs decide_runs
-        estimate_runs jury_runs make_plan open_run study_variance wrong_examples
+        CascadeSide Check ChosenItems CorrectedNumbers Design Entry Estimate Facet Failed Goal ItemAnalysis
+        JudgedResponse Judging Juror Jury JuryAgreement Lead Leads ModelComparison Plan PlanPoint Result ShortEstimate
+        ShortForm Tally VarianceStudy Verification WrongExample WrongExamples analyze_items analyze_run bundle_run
+        cascade_runs choose_items cite_runs compare_across compare_runs decide_runs estimate_runs jury_runs make_plan
+        open_run study_variance verify_run wrong_examples
     """,
     "rmeval.robustness": """
         Audit AuditedEffect Probing audit_calls audit_model
