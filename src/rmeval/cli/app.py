@@ -36,6 +36,7 @@ from rmeval.cli.show import show_command
 from rmeval.cli.style_control import style_control_command
 from rmeval.cli.token_scores import token_scores_command
 from rmeval.cli.variance import variance_command
+from rmeval.cli.view import view_command
 
 __all__ = ["app"]
 
@@ -89,6 +90,7 @@ app.command("import", cls=ItemCommand, no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
 app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
+app.command("view", no_args_is_help=True)(view_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
 app.command("bon", no_args_is_help=True)(bon_command)
