@@ -48,7 +48,7 @@ unit: setup $(if $(CI),bubblewrap)
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
 test-integration: setup bubblewrap chromium
-	$(INSTALL) bitsandbytes trl gguf build playwright 'transformers[serving]' --editable '.[any-llm,docs]'
+	$(INSTALL) axe-playwright-python bitsandbytes trl gguf build playwright 'transformers[serving]' --editable '.[any-llm,docs]'
 	$(BIN)/pytest tests/integration
 
 # For the sandbox of generated code. Where it cannot be installed, its tests are skipped and state it.
@@ -56,7 +56,7 @@ bubblewrap:
 	@command -v bwrap >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get install --yes --quiet bubblewrap; } || true
 	@$(if $(CI),bwrap --unshare-all --ro-bind / / true 2>/dev/null || $(AS_ROOT) sysctl -q kernel.apparmor_restrict_unprivileged_userns=0 || )true
 
-# For the review page. Where it cannot be installed, the tests in a browser are skipped and state it.
+# For the pages. Where it cannot be installed, the tests in a browser are skipped and state it.
 chromium:
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet chromium; } || true
 

@@ -48,6 +48,9 @@ FACES = {
         DamagedError DataError ModelError OpenBatchError RmevalError RunError UnknownNameError explain_os_error
         explain_read_error reason_of
     """,
+    "rmeval.leaderboard": """
+        Board BoardNumber BoardRow make_boards
+    """,
     "rmeval.metrics": """
         Component Composition Counts Difference Equivalence HALF HALF_FAILURES Measure OFFICIAL Outcomes Part
         SCORE_RULES SECTIONS SHARED Shares accuracy_record best_of_k crossed_components headline make_record mixed

@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.browser import launched
 from tests.integration.environments import home
 from tests.integration.servers import transformers_server, vllm_server
 
 __all__ = ["transformers_server", "vllm_server"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window. A module's tests share it: playwright's event loop must not outlive them."""
+    with launched() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

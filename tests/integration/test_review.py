@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rmeval.build.review.log import read_reviews
+from tests.browser import page_of, press, scrolls_sideways, serious_violations, visible_contrasts
 from tests.build.review.browsing import Running, reviewing
 from tests.build.review.reviewed import chat_record, records_of, write_build
 from tests.http_server import free_port
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
 EVIL = (
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
     "<style>body{display:none}</style></div></article></main>[click](javascript:document.title='owned') "
     '<a href="javascript:alert(1)" onclick="alert(1)">here</a> \u202eright to left\u202c '
     "![p](http://192.0.2.1/pixel.png) <iframe srcdoc='<script>top.document.title=1</script>'></iframe> {{ 7 * 7 }}\n"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, headless=True)
-        yield found
-        found.close()
-
-
-@contextmanager
-def page_of(browser: Any, address: str, **context: Any) -> Iterator[Any]:
-    """A page of a new browser profile; an error of a script or of the security policy fails the test."""
-    own = browser.new_context(**context)
-    page = own.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("dialog", lambda dialog: errors.append(dialog.message))
-    page.goto(address)
-    yield page
-    own.close()
-    assert errors == []
-
-
-def press(page: Any, key: str) -> None:
-    """Press a key that leads to another page, and wait for it."""
-    with page.expect_navigation():
-        page.keyboard.press(key)
 
 
 def stored(folder: Path, reviewer: str = "anna") -> list[tuple[str, str, str, str]]:
@@ -207,19 +173,6 @@ def test_two_browsers_at_once_and_a_second_tab(tmp_path: Path, browser: Any) -> 
     assert len(stored(tmp_path, "bert")) == 3
 
 
-def luminance(colour: str) -> float:
-    values = [int(one) / 255 for one in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    linear = [one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in values]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-COLOURS = """element => {
-  let back = element;
-  while (back && getComputedStyle(back).backgroundColor === 'rgba(0, 0, 0, 0)') back = back.parentElement;
-  return [getComputedStyle(element).color, getComputedStyle(back).backgroundColor];
-}"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_everyone_can_read_and_reach_it(tmp_path: Path, browser: Any, scheme: str, width: int) -> None:
@@ -229,12 +182,10 @@ def test_everyone_can_read_and_reach_it(tmp_path: Path, browser: Any, scheme: st
         reviewing(tmp_path, "anna", "--mode", "verify") as server,
         page_of(browser, f"{server.client.address}item/1", viewport=size, color_scheme=scheme) as page,
     ):
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for place in range(page.locator("p, h1, h2, h3, a, button:enabled, legend, mark, .text, dt").count()):
-            element = page.locator("p, h1, h2, h3, a, button:enabled, legend, mark, .text, dt").nth(place)
-            if element.is_visible():
-                one, two = sorted(map(luminance, element.evaluate(COLOURS)), reverse=True)
-                assert (one + 0.05) / (two + 0.05) >= 4.5, element.inner_text()
+        assert not scrolls_sideways(page)
+        assert serious_violations(page) == []
+        for text, contrast in visible_contrasts(page, "p, h1, h2, h3, a, button:enabled, legend, mark, .text, dt"):
+            assert contrast >= 4.5, text
         controls = page.locator("main button, main textarea")
         for place in range(controls.count()):
             assert controls.nth(place).evaluate("one => (one.labels?.length || one.textContent.trim().length) > 0")

@@ -9,9 +9,9 @@ import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, Mask, starts
 from rmeval.metrics.outcomes import sides
-from rmeval.types import Comparison, FloatArray, IntArray
+from rmeval.types import Comparison, FloatArray
 
-__all__ = ["Margins", "margins", "strongest"]
+__all__ = ["Margins", "margins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Margins:
         margin: float64[m], the winner's score less that of the best other member; NaN where a score is missing. For a
             model that compares responses: its preference for the winner less one half, against the member that it
             prefers most.
+        against: int32[m], position among the item's responses of that other member, the first of equal ones; the
+            first without a score where scores are missing.
     """
 
     item: Codes
@@ -33,6 +35,7 @@ class Margins:
     tag: Codes
     tags: tuple[str, ...]
     margin: FloatArray
+    against: Codes
 
     @property
     def wrong(self) -> Mask:
@@ -50,17 +53,20 @@ def margins(seen: EvidenceTable) -> Margins:
     first = starts([sum(c.gold is not None for c in shape.comparisons) for shape in table.shapes], table.shape)
     codes: dict[str, int] = {}
     margin = np.empty(int(first[-1]))
-    tag, number = np.empty(len(margin), np.int32), np.empty(len(margin), np.int32)
+    tag, number, against = (np.empty(len(margin), np.int32) for _ in range(3))
     for comparisons, positions in table.by_comparisons():
         for place, (own, comparison, gold) in enumerate(_decided(comparisons)):
+            others = np.delete(np.array(comparison.members, np.int32), gold)
             code = codes.setdefault(comparison.tag, len(codes))
             for start in range(0, len(positions), _BLOCK):
                 block = positions[start : start + _BLOCK]
                 rows = first[block] + place
                 tag[rows], number[rows] = code, own
-                margin[rows] = _less(*sides(seen, block, comparison.members, gold)).min(axis=1)
+                lead = _less(*sides(seen, block, comparison.members, gold))
+                least = lead.argmin(axis=1)
+                margin[rows], against[rows] = lead[np.arange(len(block)), least], others[least]
     item = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(first))
-    return Margins(item, number, tag, tuple(codes), margin)
+    return Margins(item, number, tag, tuple(codes), margin, against)
 
 
 def _decided(comparisons: tuple[Comparison, ...]) -> Iterator[tuple[int, Comparison, int]]:
@@ -74,18 +80,3 @@ def _less(winning: FloatArray, against: FloatArray) -> FloatArray:
     """Subtract scores; the result is 0 exactly where they are equal, even if both are infinite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.where(winning == against, 0.0, winning - against)
-
-
-def strongest(seen: EvidenceTable, position: int, comparison: Comparison) -> int:
-    """Return the member that the model prefers most among those that are not the winner, the first of equal ones.
-
-    Args:
-        seen: The evidence.
-        position: Position of the item.
-        comparison: One of its comparisons, with a winner and without missing scores.
-    """
-    gold = comparison.gold or 0
-    where: IntArray = np.array([position], np.int64)
-    lead = _less(*sides(seen, where, comparison.members, gold))[0]
-    others = [member for place, member in enumerate(comparison.members) if place != gold]
-    return others[int(np.argmin(lead))]

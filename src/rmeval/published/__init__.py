@@ -1,1 +1,31 @@
-"""Published results and facts about models, with source and date."""
+"""Published results of models, as facts with source and date, and the place of a run among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rmeval.faces import lazy
+
+if TYPE_CHECKING:
+    from rmeval.published.board import PublishedBoard, PublishedRow
+    from rmeval.published.places import Place, place_among
+    from rmeval.published.reading import all_boards, board_named, published_boards
+else:
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "rmeval.published.board": ("PublishedBoard", "PublishedRow"),
+            "rmeval.published.places": ("Place", "place_among"),
+            "rmeval.published.reading": ("all_boards", "board_named", "published_boards"),
+        },
+    )
+
+__all__ = [
+    "Place",
+    "PublishedBoard",
+    "PublishedRow",
+    "all_boards",
+    "board_named",
+    "place_among",
+    "published_boards",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rmeval.store.run import StoredRun
 from rmeval.store.texts import StoredTexts, read_texts
 from rmeval.types import Item
 
-__all__ = ["read_item_texts"]
+__all__ = ["read_item_texts", "stream_item_texts"]
 
 Digests = tuple[str, ...]
 
@@ -55,6 +55,56 @@ def read_item_texts(run: StoredRun, positions: Collection[int], data: Any = None
     if not texts:
         raise RunError(notes[0])
     return {names[name]: _joined(run, names[name], stored[name], item) for name, item in texts.items()}, notes
+
+
+def stream_item_texts(run: StoredRun, positions: Collection[int], data: Any = None) -> Iterator[tuple[int, Item]]:
+    """Yield some items of a run with their texts, in any order; unlike `read_item_texts`, holds few of them at once.
+
+    Args:
+        run: The run.
+        positions: Positions of the items.
+        data: As in `read_item_texts`.
+
+    Raises:
+        RunError: If texts are not available, after the items whose texts are.
+    """
+    ids = run.items.table.ids
+    left: dict[str, Digests] = {}
+    places = {ids[position]: position for position in sorted(positions)}
+    for part in _parts(list(places)):
+        stored = read_texts(run.folder / "items.parquet", part, run_id(run.manifest["identity"]))
+        for name, own in stored.items():
+            if data is None and (item := _kept(name, own)):
+                yield places[name], item
+            else:
+                left[name] = own.digests
+    if left:
+        yield from ((places[name], item) for name, item in _streamed(run, _source(run, data), left))
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
+
+
+_AT_ONCE = 1 << 12
+
+
+def _streamed(run: StoredRun, source: Benchmark, left: dict[str, Digests]) -> Iterator[tuple[str, Item]]:
+    """Yield the benchmark's items with these texts, and remove their names from `left`."""
+    try:
+        for item in source.load():
+            name = encodable(item.id)
+            if name in left and item_digests(item) == left[name]:
+                del left[name]
+                yield name, item
+            if not left:
+                return
+        moved = _by_texts(source, left)
+    except DataError as error:
+        raise _unreadable(run, error) from error
+    yield from moved.items()
+    if missing := [name for name in left if name not in moved]:
+        raise RunError(_why_not(run, source, missing))
 
 
 def _kept(name: str, stored: StoredTexts) -> Item | None:
@@ -95,11 +145,15 @@ def _from_benchmark(run: StoredRun, source: Benchmark, wanted: Mapping[str, Dige
             # Where ids are the numbers of rows, rows may have moved.
             found |= _by_texts(source, left)
     except DataError as error:
-        raise RunError(
-            f"{run.folder} does not store texts, and its data cannot be read again ({error}): give their place with "
-            "`data`, or give the command of the run again with `store_text`"
-        ) from error
+        raise _unreadable(run, error) from error
     return found
+
+
+def _unreadable(run: StoredRun, error: DataError) -> RunError:
+    return RunError(
+        f"{run.folder} does not store texts, and its data cannot be read again ({error}): give their place with "
+        "`data`, or give the command of the run again with `store_text`"
+    )
 
 
 def _by_id(source: Benchmark, wanted: Mapping[str, Digests]) -> dict[str, Item]:

@@ -16,7 +16,7 @@ from rmeval.benchmarks.errata import errata_of
 from rmeval.data.tables import EvidenceTable, ItemTable, Mask
 from rmeval.errors import DataError, RunError
 from rmeval.messages import count_of
-from rmeval.metrics.margins import Margins, margins, strongest
+from rmeval.metrics.margins import Margins, margins
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.results.align import run_names, shared_evidence
 from rmeval.results.cells import cells_named
@@ -216,8 +216,7 @@ class _Pool:
         """Return the better response of a comparison, and the one that the model prefers."""
         own = self.margins[side]
         comparison = item.comparisons[own.number[row]]
-        rejected = strongest(self.evidence[side], int(own.item[row]), comparison)
-        return comparison.members[comparison.gold or 0], rejected
+        return comparison.members[comparison.gold or 0], int(own.against[row])
 
     def _example(self, side: int, row: int, item: Item, erratum: str | None) -> WrongExample:
         own = self.margins[side]

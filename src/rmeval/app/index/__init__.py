@@ -1,0 +1,42 @@
+"""The viewer's index: an SQLite file with the runs, items, margins and words of a folder of runs.
+
+`Index` is made from run folders only and can be deleted at any time. `IndexBuilder` is its only writer::
+
+    builder = IndexBuilder(index_file(runs), Source(runs))
+    builder.update()            # reads runs that are new or changed; cheap if none is
+    builder.add_texts()         # makes texts searchable, as far as they can be read
+    index = Index(builder.file) # for any number of threads
+    page = index.comparisons(ItemQuery(run="0123456789ab", outcome="wrong"), limit=50)
+    page = index.comparisons(query, after=page.next)
+"""
+
+from __future__ import annotations
+
+from rmeval.faces import lazy
+
+__all__ = [
+    "OUTCOMES",
+    "SORTS",
+    "ComparisonRow",
+    "Index",
+    "IndexBuilder",
+    "IndexedItem",
+    "IndexedRun",
+    "ItemQuery",
+    "Key",
+    "ModelScores",
+    "Page",
+    "Source",
+    "Tally",
+    "index_file",
+]
+
+_HOMES = {
+    "rmeval.app.index.build": ("IndexBuilder", "Source"),
+    "rmeval.app.index.query": ("OUTCOMES", "SORTS", "ItemQuery", "Key"),
+    "rmeval.app.index.entries": ("ComparisonRow", "IndexedItem", "IndexedRun", "ModelScores", "Page", "Tally"),
+    "rmeval.app.index.reading": ("Index",),
+    "rmeval.app.index.schema": ("index_file",),
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)
