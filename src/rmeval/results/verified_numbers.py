@@ -96,8 +96,7 @@ def metrics_differences(stated: Mapping[str, Any], result: Result, same_version:
         result: The computed numbers.
         same_version: Whether this version of rmeval wrote the file, so that its notes must be the same too.
     """
-    own, journal = run_id(result.manifest["identity"]), journal_state(result.path / "journal")
-    fields = derived_fields(result, journal)
+    fields = derived_fields(result)
     computed: dict[str, Any] = json.loads(json_bytes(redacted(finite(fields))))
     found = Differences(stated.get("intervals") == INTERVALS)
     left = {"records", "schema", "intervals", "sha256", *(() if same_version else ("notes", "judging"))}
