@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,7 +131,8 @@ def _board(name: str, title: str, results: Sequence[Result], published: Sequence
     rows = [*rows, *nulls, *_published_rows(published, measures)]
     missing = {absence(measures_of(one.records), one.notes) for one in results} if top is None else set()
     notes = (*sorted(missing - {""}), *_sources(published))
-    return Board(name, title, top, measures, tuple(_in_order(rows, top)), notes)
+    apart = {one.path for one in results} - {one.path for one in _whole(results)}
+    return Board(name, title, top, measures, tuple(_in_order(rows, top, apart)), notes)
 
 
 def _sources(published: Sequence[PublishedBoard]) -> Iterator[str]:
@@ -204,18 +205,23 @@ def _row_notes(result: Result) -> Iterator[str]:
 
 
 def _ranked(rows: Sequence[BoardRow], results: Sequence[Result]) -> list[BoardRow]:
-    """The rows, with rank intervals of the models on the largest set of items that several runs have in common."""
-    groups = Counter(_items_of(one) for row, one in zip(rows, results, strict=True) if _is_ranked(row, one))
+    """The rows, with rank intervals of the models on the largest set of items that runs have in common."""
+    whole = _whole(results)
+    ranks = _ranks_of([one for row, one in zip(rows, results, strict=True) if one in whole and not row.is_baseline])
+    return [replace(row, rank=ranks.get(row.run)) for row in rows]
+
+
+def _whole(results: Sequence[Result]) -> list[Result]:
+    """The complete runs on the largest set of items; of several sets of this size, the most frequent."""
+    groups = Counter(map(_items_of, (one for one in results if _is_complete(one))))
     if not groups:
-        return list(rows)
-    largest = max(groups, key=lambda items: (items, groups[items]))
-    own = [one for row, one in zip(rows, results, strict=True) if _is_ranked(row, one) and _items_of(one) == largest]
-    ranks = _ranks_of(own)
-    return [replace(row, rank=ranks.get(row.run)) if row.run is not None else row for row in rows]
+        return []
+    largest = max(groups, key=lambda items: (items[0], groups[items], items))
+    return [one for one in results if _is_complete(one) and _items_of(one) == largest]
 
 
-def _is_ranked(row: BoardRow, result: Result) -> bool:
-    return not row.is_baseline and bool(result.records) and result.manifest["status"] == "complete"
+def _is_complete(result: Result) -> bool:
+    return bool(result.records) and result.manifest["status"] == "complete"
 
 
 def _items_of(result: Result) -> tuple[int, str, str]:
@@ -226,8 +232,8 @@ def _items_of(result: Result) -> tuple[int, str, str]:
 
 def _ranks_of(results: Sequence[Result]) -> dict[Path | None, tuple[int, int]]:
     """The rank interval of each run by its folder; nothing if the runs cannot be compared."""
-    if len(results) == 1:
-        return {results[0].path: (1, 1)}
+    if len(results) < 2:
+        return {one.path: (1, 1) for one in results}
     places = {one.path.resolve(): one.path for one in results}
     try:
         found = compare_runs([one.path for one in results])
@@ -243,10 +249,10 @@ def _ranks_of(results: Sequence[Result]) -> dict[Path | None, tuple[int, int]]:
 
 def _null_rows(results: Sequence[Result], measures: Sequence[Measure], there: set[str]) -> Iterator[BoardRow]:
     """Yield a row for each null baseline without a run, from the numbers beside those of the most complete run."""
-    known = [one for one in results if one.records]
+    known = _whole(results) or [one for one in results if one.records]
     if not known:
         return
-    records = _first_records(max(known, key=_items_of))
+    records = _first_records(known[0])
     names = dict.fromkeys(name for record in records.values() for name in record.null)
     for name in names:
         values = {
@@ -258,12 +264,12 @@ def _null_rows(results: Sequence[Result], measures: Sequence[Measure], there: se
             yield BoardRow(f"{BASELINE}:{name}", BASELINE, values, notes=("ties count one half",))
 
 
-def _in_order(rows: Sequence[BoardRow], top: Measure | None) -> list[BoardRow]:
-    """The rows, best first by the headline; rows without it last, those of runs first and then by name."""
+def _in_order(rows: Sequence[BoardRow], top: Measure | None, apart: Collection[Path | None]) -> list[BoardRow]:
+    """The rows, best first by the headline; then those without it or on other items, runs first and by name."""
 
     def place(row: BoardRow) -> tuple[bool, float, str]:
         number = None if top is None else row.values.get(top)
-        if top is None or number is None or math.isnan(number.value):
+        if top is None or number is None or math.isnan(number.value) or row.run in apart:
             return True, float(row.run is None), row.model
         return False, -merit(top[0], number.value), row.model
 

@@ -131,7 +131,7 @@ def _without_error(seen: Observation) -> Observation:
 
 
 def _public(manifest: Manifest, folder: Path) -> dict[str, Any]:
-    """The manifest without what tells of the machine: paths, hosts, addresses."""
+    """The manifest without paths, hosts and addresses of the machine."""
     if (local := next(_local_paths(manifest["identity"]), None)) is not None:
         raise RunError(
             f"the identity of {folder} contains the path {quoted(local)}, which its bundle would publish: "
