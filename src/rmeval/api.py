@@ -12,6 +12,7 @@ import numpy as np
 
 import rmeval.report.notebook  # noqa: F401  It registers what notebooks show of results.
 from rmeval.benchmarks import GENERATED, BenchmarkLike, load_benchmark
+from rmeval.benchmarks.given import given_benchmark
 from rmeval.data.item_list import read_item_list
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
@@ -166,7 +167,7 @@ def evaluate(
     """
     _check(subsets, cells, out)
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
-    found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
+    found = given_benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
     planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
@@ -211,7 +212,7 @@ def dry_run(
     """
     _check(subsets, cells, out)
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
-    found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
+    found = given_benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     listed = None if items is None else read_item_list(items)
     planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
     made = model_options(**options)
@@ -265,7 +266,7 @@ def parity(
     Raises:
         RmevalError: If an engine cannot be used.
     """
-    planned = plan_run(_benchmark(benchmark, data, seed, {}), Selection((), n_items, seed))
+    planned = plan_run(given_benchmark(benchmark, data, seed, {}), Selection((), n_items, seed))
     return compare_engines(
         str(model),
         a,
@@ -330,7 +331,7 @@ def audit(
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     return audit_model(
         load_model(model, **options),
-        _benchmark(benchmark, data, seed, own),
+        given_benchmark(benchmark, data, seed, own),
         Selection(tuple(subsets), n_items, seed),
         Path(out),
         Probing(tuple(probes), repeats, wordings, family, smallest),
@@ -338,28 +339,6 @@ def audit(
         break_lock=break_lock,
         progress=progress,
     )
-
-
-def _benchmark(
-    benchmark: str | BenchmarkLike | None, data: object, seed: int, options: Mapping[str, Any]
-) -> BenchmarkLike:
-    """The benchmark that `evaluate` is given, loaded with its data and options."""
-    given = {name: value for name, value in options.items() if value is not None}
-    is_object = data is not None and not isinstance(data, str | Path)
-    if benchmark is None:
-        if not is_object:
-            raise DataError("no benchmark is given: name one, such as 'pairs' for preference pairs of your own")
-        benchmark = "pairs"
-    if isinstance(benchmark, str):
-        place = str(data) if isinstance(data, Path) else data
-        return load_benchmark(benchmark, place, seed=seed, **given)
-    if isinstance(benchmark, Iterable):
-        raise DataError(
-            f"the benchmark is of the type {type(benchmark).__name__}: give data as `data`, and a name here"
-        )
-    if useless := [*([] if data is None else ["data"]), *given]:
-        raise DataError(f"the benchmark is already loaded: give {', '.join(useless)} to load_benchmark")
-    return benchmark
 
 
 def score(model: object, conversations: Iterable[Sequence[MessageLike]], **options: Any) -> FloatArray:
