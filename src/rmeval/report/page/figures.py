@@ -18,7 +18,8 @@ _COLOURS = {
     "#c2560c": "var(--orange)",
 }
 """Colours of figures on a light background, and the page's variables with the same meaning."""
-_DROPPED = {"metadata", "style", "title"}
+_KEPT = {"g", "path", "use", "defs", "clipPath", "rect", "pattern", "polygon", "circle", "line"}
+"""Elements that draw; nothing else is in the page, such as metadata, style or scripts."""
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
@@ -45,7 +46,7 @@ def inline_svg(text: str, name: str, description: str) -> str:
 
 def _element(own: ET.Element, name: str) -> Iterator[str]:
     tag = own.tag.removeprefix(_SPACE)
-    if tag in _DROPPED:
+    if tag not in _KEPT:
         return
     given = "".join(f' {key}="{escape(value)}"' for key, value in _attributes(own, name))
     yield f"<{tag}{given}>"

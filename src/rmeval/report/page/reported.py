@@ -101,7 +101,7 @@ def read_reported(
     Raises:
         RunError: If there is no run, or one that is given by its own path cannot be read.
     """
-    found = find_by_benchmark(places_of(runs))
+    found = find_by_benchmark(places_of(runs), least=1)
     notes = list(found.notes)
     benchmarks: list[ReportedBenchmark] = []
     for name, folders in found.folders.items():
