@@ -23,6 +23,7 @@ Title = Annotated[str, typer.Option(help="Title of the report. Default: the benc
 Examples = Annotated[
     int, typer.Option("-n", "--examples", min=0, help="Number of misjudged comparisons of each run; 0 for none.")
 ]
+Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw figures (extra plots).")]
 
 
 @takes_reading_options
@@ -31,6 +32,7 @@ def report_command(
     out: Out,
     title: Title = "",
     examples: Examples = 5,
+    figures: Figures = True,
     overwrite: Overwrite = False,
     *,
     reading: dict[str, Any],
@@ -44,6 +46,8 @@ def report_command(
 
     show_warnings()
     command = shlex.join(["rmeval", *sys.argv[1:]])
-    paths = write_report(runs, out, title=title, examples=examples, overwrite=overwrite, command=command, **reading)
+    paths = write_report(
+        runs, out, title=title, examples=examples, figures=figures, overwrite=overwrite, command=command, **reading
+    )
     echo(f"written: {paths[0]} and {len(paths) - 1} other files", err=True)
     echo(str(paths[0]))

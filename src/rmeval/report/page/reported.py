@@ -117,6 +117,9 @@ def read_reported(
             benchmarks.append(_reported(name, results, reading, examples))
     if not benchmarks:
         raise RunError(notes[0].removeprefix("a run is excluded: "))
+    every = [run for one in benchmarks for run in one.runs]
+    if reading.get("variant") and not any(run.analysis for run in every):
+        raise RunError(every[0].notes[0])
     return benchmarks, notes
 
 

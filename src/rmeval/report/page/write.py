@@ -33,6 +33,7 @@ def write_report(
     *,
     title: str = "",
     examples: int = 5,
+    figures: bool = True,
     overwrite: bool = False,
     command: str = "",
     rule: str | None = None,
@@ -49,6 +50,7 @@ def write_report(
         out: The folder to write; it must not exist, or be empty.
         title: Title of the report; by default the benchmarks.
         examples: Number of misjudged comparisons of each run that are shown with their texts; 0 for none.
+        figures: Whether to draw figures, which takes about half of the time and needs matplotlib.
         overwrite: Whether to replace a report in that folder.
         command: The command that made the report, which the report then states.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
@@ -72,11 +74,11 @@ def write_report(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with folder_draft(out) as draft:
-            figures, more = _draw(found, draft / "figures")
+            drawn, more = _draw(found, draft / "figures") if figures else ([[] for _ in found], [])
             report = Contents(
                 title or f"Reward models on {', '.join(dict.fromkeys(one.name for one in found))}",
                 about_runs(found, __version__),
-                tuple(report_sections(found, figures, [command] if command else [])),
+                tuple(report_sections(found, drawn, [command] if command else [])),
                 (*notes, *more),
             )
             _write(report, draft)
@@ -95,6 +97,8 @@ def _check(out: Path, overwrite: bool) -> None:
     """
     try:
         if not os.path.lexists(out):
+            if (above := next(one for one in out.absolute().parents if os.path.lexists(one))).is_file():
+                raise RunError(f"{above} is a file: give a folder with `out`")
             return
         if not out.is_dir():
             raise RunError(f"{out} is a file: give a folder with `out`")
