@@ -30,7 +30,7 @@ def write_pairs(file: Path, count: int) -> Path:
 
 
 def import_run(data: Path, runs: Path, name: str, seed: int, store_text: bool = True) -> Path:
-    """Import a run of the pairs in a file: scores are 0 to 3, so that many tie, and of each fifth pair or so one is missing."""
+    """Import a run of the pairs in a file: scores are 0 to 3, so that many tie, and of some pairs one is missing."""
     draw = random.Random(seed)
     file = data.with_name(f"{name}.jsonl")
     rows = [json.loads(line) for line in data.read_text().splitlines()]

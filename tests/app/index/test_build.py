@@ -88,7 +88,9 @@ def test_a_run_that_is_being_written_is_read_again_only_now_and_then(data: Path,
     own = import_run(data, tmp_path / "runs", "first", 1)
     manifest = own / "run.json"
     text = manifest.read_text().replace('"complete"', '"running"')
-    manifest.write_text("".join(line for line in text.splitlines(True) if '"sha256"' not in line).replace(",\n}", "\n}"))
+    manifest.write_text(
+        "".join(line for line in text.splitlines(True) if '"sha256"' not in line).replace(",\n}", "\n}")
+    )
     with builder_of(tmp_path) as builder, reading(builder) as index:
         assert builder.update().read == 1
         assert index.runs()[0].running

@@ -105,9 +105,7 @@ def walked(index: Index, query: ItemQuery, limit: int) -> list[ComparisonRow]:
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("outcome", [None, *OUTCOMES])
-def test_filters_and_orders_are_those_of_the_run_folder(
-    index: Index, folder: Path, sort: Any, outcome: Any
-) -> None:
+def test_filters_and_orders_are_those_of_the_run_folder(index: Index, folder: Path, sort: Any, outcome: Any) -> None:
     every = expected(index, "first", folder / "pairs.jsonl")
     query = ItemQuery(key_of(index, "first"), outcome=outcome, sort=sort)
     for change, keeps in (
