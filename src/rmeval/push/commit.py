@@ -284,7 +284,7 @@ def hub_errors(repo: str, repo_type: RepoType) -> Iterator[None]:
             f"{what} cannot be reached ({redacted(reason_of(error))}): check the connection and HF_ENDPOINT, then run "
             "the same command again"
         ) from error
-    except ValueError as error:  # Of the client, for an answer or a model card that it cannot read.
+    except (ValueError, RuntimeError) as error:  # Of the client, for an answer that it cannot read, or an upload.
         raise RmevalError(f"{what} cannot be updated: {redacted(reason_of(error))}") from error
     finally:
         log.setLevel(level)
