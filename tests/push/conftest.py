@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import EvalResult
+from huggingface_hub.repocard import ModelCard
 
 from rmeval import evaluate
 from rmeval.benchmarks.rm_bench import RMBench
@@ -31,6 +33,11 @@ def enter(patch: pytest.MonkeyPatch, hub: WritableHub, cache: Path) -> None:
     patch.setattr(constants, "HF_HUB_CACHE", str(cache))
     patch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
     patch.setenv("HF_TOKEN", TOKEN)
+
+
+def card_results(text: str) -> list[EvalResult]:
+    """The results in the `model-index` of a card, as the hub's client reads them."""
+    return list(ModelCard(text).data.get("eval_results") or [])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from rmeval import evaluate
 from rmeval.errors import DataError, RmevalError
 from rmeval.push import SharedRun, plan_model, runs_to_share
 from rmeval.results import open_run
-from tests.push.conftest import DATA
+from tests.push.conftest import DATA, SCORER, card_results
 from tests.writable_hub import WritableHub
 
 MODEL = "models/you/rm"
@@ -61,11 +61,11 @@ def test_a_pull_request_with_both_formats(model: WritableHub, scored: Path, runs
     assert entry.notes is not None
     assert scored.name in entry.notes
     card = ModelCard(pull.files["README.md"].decode())
-    values = {one.metric_name: one.metric_value for one in card.data.eval_results or []}
+    values = {one.metric_name: one.metric_value for one in card_results(str(card))}
     assert values["hard all"] == pytest.approx(result.value("hard"), abs=1e-6)
     assert values["average chat"] == pytest.approx(result.value("average", "chat"), abs=1e-6)
-    assert not [name for name in values if name.startswith(("cell", "style_gap"))]
-    assert {one.task_type for one in card.data.eval_results or []} == {"text-ranking"}
+    assert not [name for name in values if name and name.startswith(("cell", "style_gap"))]
+    assert {one.task_type for one in card_results(str(card))} == {"text-ranking"}
     assert card.text == "# A model\n"
     assert model.commits[-1].description.startswith(f"- rm-bench, run {scored.name}: overall all ")
 
@@ -84,7 +84,7 @@ def test_the_same_run_again_sends_nothing_and_another_updates_the_pull_request(
     plan.send()
     assert len(model.pulls) == 1
     card = ModelCard(model.pulls[0].files["README.md"].decode())
-    versions = [one.dataset_args["rmeval"] for one in card.data.eval_results or [] if one.dataset_args]
+    versions = [one.dataset_args["rmeval"] for one in card_results(str(card)) if one.dataset_args]
     assert set(versions) == {"9.9.9"}
 
 
@@ -124,8 +124,8 @@ def test_a_model_without_a_card_gets_one(model: WritableHub, runs: tuple[SharedR
     (model.root / MODEL / "README.md").unlink()
     plan_model(runs, "you/rm").send()
     card = ModelCard(model.pulls[0].files["README.md"].decode())
-    assert card.data.model_name == "rm"
-    assert {one.task_type for one in card.data.eval_results or []} == {"text-classification"}
+    assert card.data.get("model_name") == "rm"
+    assert {one.task_type for one in card_results(str(card))} == {"text-classification"}
 
 
 def test_other_runs_are_refused(
@@ -137,8 +137,6 @@ def test_other_runs_are_refused(
         plan_model([replace(run, manifest={**run.manifest, "identity": identity})], "you/rm")
     with pytest.raises(RmevalError, match="is a run of a null baseline"):
         plan_model(runs_to_share(longest), "you/rm")
-    from tests.push.conftest import SCORER
-
     scorer = f"{SCORER}:Overlap"
     part = evaluate(scorer, "rm-bench-synthetic", n_items=20, benchmark_options={"size": 40}, out=tmp_path / "part")
     with pytest.raises(RmevalError, match=r"has only a part of the benchmark \(20 items at random"):
