@@ -6,6 +6,8 @@ import pytest
 
 from rmeval import evaluate
 from tests.command import command
+from tests.push.conftest import SCORER, TOKEN, enter
+from tests.writable_hub import serve_writable
 
 Capture = pytest.CaptureFixture[str]
 
@@ -54,7 +56,7 @@ def test_a_dry_run_prints_what_would_be_sent(
     done = command(capsys, "push", run, "--wandb", "me/rewards", "--every-eval-ever", "out", "--dry-run")
     assert done.code == 0, done.err
     assert f"me/rewards in wandb: run rm-bench-synthetic/baseline-longest/{run.name}" in done.out
-    assert "  rm-bench-synthetic/easy/all = 1\n" in done.out
+    assert "  rm-bench-synthetic/easy/all = 1.0\n" in done.out
     assert '    "schema_version": "0.3.0",' in done.out
     assert done.out.endswith("dry run: nothing was sent\n")
     assert list(tmp_path.iterdir()) == []
@@ -70,3 +72,43 @@ def test_files_are_written(capsys: Capture, run: Path, tmp_path: Path) -> None:
 def test_runs_that_are_not_there(capsys: Capture, tmp_path: Path) -> None:
     done = command(capsys, "push", tmp_path / "absent", "--wandb", "x")
     assert (done.code, "is not a run folder (it does not exist)" in done.err) == (2, True)
+
+
+def test_a_dry_run_of_the_hub_prints_what_is_then_sent(
+    capsys: Capture, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve_writable(tmp_path / "hub", {TOKEN: "me"}) as hub:
+        enter(monkeypatch, hub, tmp_path / "cache")
+        push = ("push", run, "--to-dataset", "me/results")
+        dry = command(capsys, *push, "--dry-run")
+        assert dry.code == 0, dry.err
+        assert hub.writes == []
+        assert "the data set me/results: new private repository, and commit of 4 files\n" in dry.out
+        assert command(capsys, *push).code == 0
+        for path, content in hub.commits[0].files.items():
+            assert f"  {path}: {len(content):,} bytes\n" in dry.out
+            if not path.endswith(".parquet"):
+                assert "".join(f"    {line}\n" for line in content.decode().splitlines()) in dry.out
+        again = command(capsys, *push, "--dry-run")
+        assert again.out.count("  unchanged: ") == 4
+        assert "bytes" not in again.out
+
+
+def test_a_link_to_a_private_data_set_is_noted(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = evaluate(f"{SCORER}:Overlap", "rm-bench-synthetic", benchmark_options={"size": 40}, out=tmp_path / "runs")
+    with serve_writable(tmp_path / "hub", {TOKEN: "me"}) as hub:
+        enter(monkeypatch, hub, tmp_path / "cache")
+        (hub.root / "models/you/rm").mkdir(parents=True)
+        push = ("push", own.path, "--to-model", "you/rm", "--to-dataset", "me/results")
+        done = command(capsys, *push)
+        assert done.code == 0, done.err
+        assert "the pull request links to the data set me/results, which is private" in done.err
+        assert f"{hub.endpoint}/datasets/me/results/tree/main/" in hub.pulls[0].files["README.md"].decode()
+        # A target that is wrong ends the command before anything is sent to another one.
+        (hub.root / "models/you/rm/README.md").write_text("---\n[\n---\n")
+        hub.pulls[0].status, before = "closed", len(hub.commits)
+        done = command(capsys, *push[:-1], "me/others")
+        assert (done.code, len(hub.commits)) == (2, before)
+        assert "the metadata of the model's README.md are not valid YAML" in done.err
