@@ -32,6 +32,7 @@ from rmeval.cli.own_options import ItemCommand
 from rmeval.cli.parity import parity_command
 from rmeval.cli.plan import plan_command
 from rmeval.cli.push import push_command
+from rmeval.cli.report import report_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
@@ -95,6 +96,7 @@ app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("view", no_args_is_help=True)(view_command)
 app.command("compare", no_args_is_help=True)(compare_command)
+app.command("report", no_args_is_help=True)(report_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
 app.command("bon", no_args_is_help=True)(bon_command)
 app.command("cascade", no_args_is_help=True)(cascade_command)
