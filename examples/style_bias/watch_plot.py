@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rmeval.report.figures.style import Theme, bare, check, drawing, save
+
+if TYPE_CHECKING:
+    from examples.style_bias.watch import Point
 
 __all__ = ["draw_curves"]
 
 
-class Evaluated(Protocol):
-    """An evaluation of a model that trains; see `watch.Point`."""
-
-    seed: int
-    step: int
-    easy: float
-    normal: float
-    hard: float
-
-
-def draw_curves(points: Sequence[Evaluated], switch: int, path: Path, theme: Theme = "light") -> None:
+def draw_curves(points: Sequence[Point], switch: int, path: Path, theme: Theme = "light") -> None:
     """Draw the mean over seeds as a line with markers, and each seed as a thin line.
 
     Args:
