@@ -12,14 +12,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
-from examples.style_bias.preferences import Pair, make_pairs
+from examples.style_bias.preferences import Pair, labelled
 from examples.style_bias.training import BASE, FROZEN
 from examples.style_bias.watch_plot import draw_curves
 from torch import nn
@@ -30,7 +29,7 @@ from rmeval.files import replacing_text
 from rmeval.report.figures.style import Theme
 from rmeval.training import EvaluationCallback
 
-__all__ = ["LEVELS", "Point", "labelled", "table", "watch"]
+__all__ = ["LEVELS", "Point", "table", "watch"]
 
 BATCH = 32
 LEVELS = ("easy", "normal", "hard")
@@ -59,26 +58,6 @@ class Point:
     normal: float
     hard: float
     accuracy: float | None
-
-
-def labelled(seed: int, number: int, hasty: range, share: float) -> list[Pair]:
-    """Make pairs, some of which have the labels of hasty annotators.
-
-    Args:
-        seed: Seed of the pairs.
-        number: Number of pairs.
-        hasty: Positions of the pairs that hasty annotators label.
-        share: Share of these pairs with a plainer better response for which they choose the fancier one.
-    """
-    random = np.random.default_rng(seed)
-    # The same pairs, but with the fancier style for the better response of each.
-    fancier = make_pairs(seed, number, dose=1.0)
-    return [
-        replace(pair, chosen=pair.rejected, rejected=pair.chosen)
-        if place in hasty and pair.chosen != other.chosen and random.random() < share
-        else pair
-        for place, (pair, other) in enumerate(zip(make_pairs(seed, number, dose=0.5), fancier, strict=True))
-    ]
 
 
 def watch(seed: int, options: argparse.Namespace) -> list[Point]:
@@ -133,8 +112,10 @@ def _points(seed: int, history: Sequence[dict[str, float]]) -> list[Point]:
         Point(
             seed,
             int(entry["step"]),
-            *(entry[names[level]] for level in LEVELS),
-            accuracy.get(entry["step"]),
+            easy=entry[names["easy"]],
+            normal=entry[names["normal"]],
+            hard=entry[names["hard"]],
+            accuracy=accuracy.get(entry["step"]),
         )
         for entry in history
         if names["hard"] in entry
