@@ -11,12 +11,13 @@ from rmeval.app.filters import Filter, Params, first_of
 from rmeval.app.index import OUTCOMES, SORTS, ComparisonRow, Index, IndexedRun, Tally
 from rmeval.errors import DataError
 from rmeval.messages import count_of, visible
-from rmeval.metrics.scoring.style_substance import LEVELS
+from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS
 from rmeval.results.align import run_names
 
 __all__ = ["Choice", "Column", "ExplorerView", "ShownRow", "explorer_view", "named_runs"]
 
 _ROWS = 50
+_STYLED = {one.tag for one in COMPARISONS}
 _SORT_NAMES = {
     "margin": "margin, worst first",
     "-margin": "margin, best first",
@@ -215,7 +216,7 @@ def _subsets(index: Index, run: IndexedRun, chosen: Sequence[str]) -> Iterator[C
 
 def _cells(index: Index, run: IndexedRun, chosen: Sequence[str]) -> Iterator[Choice]:
     present = index.cells(run.key)
-    if all("/" in name for name in present) and len(present) > 1:
+    if present.keys() >= _STYLED:
         yield from (Choice(level, f"{level} cells", level in chosen) for level in LEVELS[:3])
     if len(present) > 1:
         yield from (Choice(name, f"{visible(name)} ({count:,})", name in chosen) for name, count in present.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from rmeval.app.index import OUTCOMES, SORTS, ItemQuery, Key
@@ -86,7 +86,9 @@ class Filter:
     @property
     def is_narrow(self) -> bool:
         """Whether it leaves comparisons of the run out."""
-        return replace(self.query, sort="margin") != ItemQuery(self.query.run)
+        plain = ItemQuery(self.query.run, sort=self.query.sort)
+        narrow: bool = self.query != plain
+        return narrow
 
     @property
     def items(self) -> str:
@@ -107,9 +109,9 @@ class Filter:
         fields = [*own, *replace(self, after=None, before=None).fields(), *place]
         return f"/item/{key}?{urlencode([*fields, *((name, value) for name, value in more.items() if value)])}"
 
-    def changed(self, **changes: object) -> Filter:
+    def changed(self, **changes: Any) -> Filter:
         """Return a filter with other fields of its query, at the first page."""
-        return Filter(replace(self.query, **changes))  # type: ignore[arg-type]
+        return Filter(replace(self.query, **changes))
 
 
 def first_of(params: Params, name: str) -> str:

@@ -177,7 +177,7 @@ def _title(change: float, score: float) -> str:
 
 
 def _with_gaps(tokens: Sequence[str], text: str) -> Iterator[str]:
-    """The tokens' texts with the spaces between them, which some tokenizers leave out of a token that is decoded alone."""
+    """The tokens with the spaces between them, which some tokenizers leave out of a token that is decoded alone."""
     place = 0
     for token in tokens:
         bare = token.strip()

@@ -27,7 +27,7 @@ from rmeval.results.texts import read_item_texts
 from rmeval.store.run import StoredRun, read_scored
 from rmeval.types import IntArray, Item, Message, Response
 
-__all__ = ["wrong_examples"]
+__all__ = ["message_text", "response_text", "wrong_examples"]
 
 
 def wrong_examples(
@@ -244,7 +244,7 @@ class _Pool:
         response = item.responses[index]
         scores = [_score(own, position, index) for own in self.evidence]
         other = scores[1 - side] if len(scores) > 1 else None
-        return JudgedResponse(_text(response), scores[side], response.gold, response.source, other)
+        return JudgedResponse(response_text(response), scores[side], response.gold, response.source, other)
 
 
 @dataclass(frozen=True)
@@ -275,14 +275,15 @@ def _aligned(first: _Judged, second: _Judged) -> tuple[_Pool, list[str]]:
 def _prompt(item: Item) -> str:
     names = [str(tool.get("name") or dict(tool.get("function") or {}).get("name")) for tool in item.tools]
     lines = [f"tools: {', '.join(names)}"] if names else []
-    return "\n".join([*lines, *(f"{message.role}: {_content(message)}" for message in item.prompt)])
+    return "\n".join([*lines, *(f"{message.role}: {message_text(message)}" for message in item.prompt)])
 
 
-def _text(response: Response) -> str:
-    return _content(response.message or Message("assistant", response.text))
+def response_text(response: Response) -> str:
+    """Return the text of a response, and its tool calls and other fields as JSON."""
+    return message_text(response.message or Message("assistant", response.text))
 
 
-def _content(message: Message) -> str:
+def message_text(message: Message) -> str:
     """Return the content of a message, and its tool calls and other fields as JSON."""
     extras = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in message.extras.items()]
     return "\n".join([*([message.content] if message.content or not extras else []), *extras])

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from rmeval.data.differing_words import Parts, compared
 from rmeval.messages import visible
 
-__all__ = ["LONGEST_RENDERED", "as_written", "compared_texts", "rendered"]
+__all__ = ["LONGEST_RENDERED", "Shown", "as_written", "compared_texts", "rendered", "shown"]
 
 LONGEST_RENDERED = 200_000
 """Characters of a text up to which its markdown is rendered."""
@@ -44,6 +45,30 @@ def as_written(parts: Parts) -> Markup:
 
 def _marked(text: str, marked: bool) -> str:
     return f"<mark>{text}</mark>" if marked and text else text
+
+
+class Shown(NamedTuple):
+    """A text as a page shows it.
+
+    Attributes:
+        html: The text.
+        is_rendered: Whether its markdown is rendered.
+        note: What is missing in this view; empty if nothing is.
+    """
+
+    html: Markup
+    is_rendered: bool
+    note: str
+
+
+def shown(parts: Parts, markdown: bool) -> Shown:
+    """Return a text with its markdown rendered if that is wanted and the text is not too long, or as it is written."""
+    if not markdown or sum(len(text) for text, _ in parts) > LONGEST_RENDERED:
+        note = f"longer than {LONGEST_RENDERED:,} characters: shown as written" if markdown else ""
+        return Shown(as_written(parts), False, note)
+    html = rendered(parts)
+    lost = any(marked for _, marked in parts) and "<mark>" not in html
+    return Shown(html, True, "differing words are marked in the text as written" if lost else "")
 
 
 def rendered(parts: Parts) -> Markup:

@@ -69,19 +69,19 @@ class IndexBuilder:
         source: What it is made from.
     """
 
-    def __init__(self, file: Path, source: Source, own: bool = True) -> None:
+    def __init__(self, file: Path, source: Source, is_cache: bool = True) -> None:
         """Open the file, and create it if needed.
 
         Args:
             file: The index.
             source: What it is made from.
-            own: Whether the file lies in the cache, so that it may be replaced whatever it contains.
+            is_cache: Whether the file lies in the cache, so that it may be replaced whatever it contains.
 
         Raises:
             RunError: If it cannot be written, or is no index.
         """
         self.file, self.source = file, source
-        self._connection = writer(file, own)
+        self._connection = writer(file, is_cache)
         self._read_at: dict[Path, float] = {}
         self._last: StoredRun | None = None
         # Data that could not be read before may be there now.

@@ -19,6 +19,7 @@ class IndexedRun:
     Attributes:
         key: Its name in addresses.
         folder: The run folder.
+        state: A digest of the state of its files.
         benchmark: Id of the benchmark; empty for a run that cannot be read.
         title: Name of the benchmark in prose.
         model: Name of the model.
@@ -32,6 +33,7 @@ class IndexedRun:
 
     key: str
     folder: Path
+    state: str
     benchmark: str
     title: str
     model: str
@@ -50,6 +52,7 @@ class ComparisonRow:
     Attributes:
         item: Key of the item, for addresses.
         name: The item's id.
+        excerpt: The beginning of the last message of its prompt; empty if its texts are not in the index.
         number: Position of the comparison among those of its item.
         subset: The item's subset.
         cell: The comparison's tag.
@@ -60,6 +63,7 @@ class ComparisonRow:
 
     item: str
     name: str
+    excerpt: str
     number: int
     subset: str
     cell: str

@@ -92,9 +92,10 @@ class Lookup:
             places = ", ".join("?" * len(values))
             condition = condition.plus(f"({', '.join(columns)}) {'<' if down else '>'} ({places})", *values)
         order = ", ".join(f"{column} {'DESC' if down else 'ASC'}" for column in columns)
+        other = "NULL" if self.other is None else "o.margin"
         rows = self.connection.execute(
-            "SELECT i.key, i.name, q.number, s.name, c.name, q.margin, q.length, q.other FROM (SELECT j.item, "
-            f"j.number, j.subset, j.cell, j.margin, j.length, {'NULL' if self.other is None else 'o.margin'} AS other "
+            "SELECT i.key, i.name, i.excerpt, q.number, s.name, c.name, q.margin, q.length, q.other FROM (SELECT "
+            f"j.item, j.number, j.subset, j.cell, j.margin, j.length, {other} AS other "
             f"FROM {self._tables} WHERE {condition.text} ORDER BY {order} LIMIT {limit}) q "
             "JOIN item i ON i.id = q.item JOIN subset s ON s.id = q.subset JOIN cell c ON c.id = q.cell "
             f"ORDER BY {order.replace('j.', 'q.')}",

@@ -46,7 +46,7 @@ class ItemQuery:
     Attributes:
         run: Key of the run.
         subsets: Names of subsets or sections; all if empty.
-        cells: Names of cells as `rmeval failures --cell` takes them, such as `hard`; all if empty.
+        cells: Names of cells as `rmeval errors --cell` takes them, such as `hard`; all if empty.
         outcome: Whether the model decides right, wrong, a tie, or has no score; all if None.
         margin: The least and the greatest margin; infinite where there is no bound.
         length: The least and the greatest length difference, in characters of the winner less the other response.

@@ -74,7 +74,7 @@ class Index:
 
     def _runs(self, where: str, *values: object) -> tuple[IndexedRun, ...]:
         question = (
-            "SELECT r.key, r.folder, coalesce(b.name, ''), coalesce(b.title, ''), r.model, r.kind, r.variant, "
+            "SELECT r.key, r.folder, r.state, coalesce(b.name, ''), coalesce(b.title, ''), r.model, r.kind, r.variant, "
             f"r.running, r.note, r.error, r.texts FROM run r LEFT JOIN benchmark b ON b.id = r.benchmark {where} "
             "ORDER BY b.name IS NULL, b.name, r.model, r.folder"
         )
@@ -184,6 +184,6 @@ class Index:
 
 
 def _run_of(row: tuple[Any, ...]) -> IndexedRun:
-    key, folder, benchmark, title, model, kind, variant, running, note, error, texts = row
-    own = Path(folder), benchmark, title, model, kind, variant
+    key, folder, state, benchmark, title, model, kind, variant, running, note, error, texts = row
+    own = Path(folder), state, benchmark, title, model, kind, variant
     return IndexedRun(key, *own, bool(running), note, error, texts)

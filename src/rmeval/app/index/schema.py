@@ -33,7 +33,7 @@ CREATE TABLE subset (id INTEGER PRIMARY KEY, benchmark INTEGER NOT NULL, name TE
 CREATE TABLE cell (id INTEGER PRIMARY KEY, benchmark INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (benchmark, name));
 CREATE TABLE item (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, benchmark INTEGER NOT NULL, name TEXT NOT NULL,
-    subset INTEGER NOT NULL, has_words INTEGER NOT NULL DEFAULT 0
+    subset INTEGER NOT NULL, has_words INTEGER NOT NULL DEFAULT 0, excerpt TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX item_name ON item (benchmark, name);
 CREATE TABLE scored (
@@ -68,12 +68,12 @@ def index_file(runs: Path) -> Path:
     return Path(home) / "rmeval" / "viewer" / f"{digest(str(runs.resolve()))[:16]}.sqlite"
 
 
-def writer(file: Path, own: bool) -> sqlite3.Connection:
+def writer(file: Path, is_cache: bool) -> sqlite3.Connection:
     """Open the index for writing; create it if it does not exist, is damaged or has another version.
 
     Args:
         file: The index.
-        own: Whether it lies in the cache, where a file that is no index may be replaced.
+        is_cache: Whether it lies in the cache, where a file that is no index may be replaced.
 
     Raises:
         RunError: If it cannot be created, or the file is something else.
@@ -82,7 +82,7 @@ def writer(file: Path, own: bool) -> sqlite3.Connection:
         file.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(2):
             connection = _opened(file)
-            if _is_current(connection, file, own):
+            if _is_current(connection, file, is_cache):
                 return connection
             connection.close()
             for ending in ("", "-wal", "-shm"):
@@ -98,7 +98,7 @@ def _opened(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _is_current(connection: sqlite3.Connection, file: Path, own: bool) -> bool:
+def _is_current(connection: sqlite3.Connection, file: Path, is_cache: bool) -> bool:
     """Whether the file has today's tables, which are created in an empty one."""
     try:
         # Waits for another process that creates the tables at the same time.
@@ -112,7 +112,7 @@ def _is_current(connection: sqlite3.Connection, file: Path, own: bool) -> bool:
             raise
         marks = [-1, 0]
     if marks != [_APPLICATION, SCHEMA]:
-        if marks[0] != _APPLICATION and not own:
+        if marks[0] != _APPLICATION and not is_cache:
             raise RunError(f"{file} is not an index of rmeval: give another file with `index`")
         return False
     connection.execute("PRAGMA journal_mode = WAL")

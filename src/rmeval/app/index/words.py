@@ -16,6 +16,7 @@ __all__ = ["LONGEST_INDEXED", "add_words", "items_without_words", "match_of"]
 
 LONGEST_INDEXED = 100_000
 """Characters of a response or prompt that are searchable."""
+_EXCERPT = 160
 _CHUNK = 512
 _LONGEST_QUERY = 1_000
 _MOST_WORDS = 20
@@ -56,12 +57,19 @@ def add_words(
             fresh = [(own, item) for own, item in part if _lacks(connection, own)]
             rows = [(own, _prompt(item), _responses(item)) for own, item in fresh]
             connection.executemany("INSERT INTO words (rowid, prompt, responses) VALUES (?, ?, ?)", rows)
-            connection.executemany("UPDATE item SET has_words = 1 WHERE id = ?", [(own,) for own, _ in fresh])
+            begun = [(_excerpt(item), own) for own, item in fresh]
+            connection.executemany("UPDATE item SET has_words = 1, excerpt = ? WHERE id = ?", begun)
         yield len(part)
 
 
 def _lacks(connection: sqlite3.Connection, item: int) -> bool:
     return bool(connection.execute("SELECT NOT has_words FROM item WHERE id = ?", (item,)).fetchone()[0])
+
+
+def _excerpt(item: Item) -> str:
+    """The beginning of the last message of the prompt, which says what the item is about."""
+    text = item.prompt[-1].content[: 4 * _EXCERPT] if item.prompt else ""
+    return _stored(" ".join(text.split())[:_EXCERPT])
 
 
 def _prompt(item: Item) -> str:
@@ -73,9 +81,13 @@ def _responses(item: Item) -> str:
 
 
 def _spaced(texts: Iterable[str]) -> str:
-    # SQLite reads a text up to its first NUL, and cannot store lone surrogates.
-    text = "\n\n".join(one[:LONGEST_INDEXED] for one in texts).replace("\0", " ")
-    return text if text.isascii() else _split(text.encode("utf-8", "replace").decode())
+    text = _stored("\n\n".join(one[:LONGEST_INDEXED] for one in texts))
+    return text if text.isascii() else _split(text)
+
+
+def _stored(text: str) -> str:
+    """A text as SQLite can hold it: without NUL, at which its functions stop reading, and without lone surrogates."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def _split(text: str) -> str:
@@ -87,7 +99,6 @@ def match_of(typed: str) -> str | None:
 
     Everything else that SQLite's query language knows is text here, such as `NEAR`, `*`, `-` and `column:`.
     """
-    text = typed[:_LONGEST_QUERY].encode("utf-8", "replace").decode().replace("\0", " ")
-    found = [phrase or word for phrase, word in _QUOTED.findall(text)]
+    found = [phrase or word for phrase, word in _QUOTED.findall(_stored(typed[:_LONGEST_QUERY]))]
     kept: Sequence[str] = [one.replace('"', " ") for one in found if _WORD.search(one)][:_MOST_WORDS]
     return " ".join(f'"{_split(one)}"' for one in kept) or None

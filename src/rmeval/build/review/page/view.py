@@ -15,7 +15,7 @@ from rmeval.build.review.page.session import Session
 from rmeval.build.review.questions import VERDICTS, Question, ReviewVerdict
 from rmeval.data.differing_words import Parts
 from rmeval.messages import visible
-from rmeval.web.texts import LONGEST_RENDERED, as_written, compared_texts, rendered
+from rmeval.web.texts import as_written, compared_texts, shown
 
 __all__ = ["ALL", "Asked", "ItemView", "Pair", "ShownText", "item_view", "question_at"]
 
@@ -203,13 +203,7 @@ def _pair(
 
 
 def _text(session: Session, one: Candidate, heading: str, parts: Parts, markdown: bool) -> ShownText:
-    is_rendered = markdown and len(one.text) <= LONGEST_RENDERED
-    html = rendered(parts) if is_rendered else as_written(parts)
-    note = ""
-    if markdown and not is_rendered:
-        note = f"longer than {LONGEST_RENDERED:,} characters: shown as written"
-    elif is_rendered and any(marked for _, marked in parts) and "<mark>" not in html:
-        note = "differing words are marked in the text as written"
+    html, is_rendered, note = shown(parts, markdown)
     if session.mode == "blind":
         return ShownText(heading, "", html, is_rendered, note)
     claim = "claimed correct" if one.side == "chosen" else "claimed incorrect"

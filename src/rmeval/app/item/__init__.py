@@ -1,0 +1,1 @@
+"""The page of an item: its texts, scores, comparisons, token scores and judges' texts."""

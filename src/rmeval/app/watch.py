@@ -1,0 +1,101 @@
+"""Keeps the index up to date while pages are open, in a thread of its own that is the index's only writer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from rmeval.app.index import IndexBuilder
+from rmeval.errors import RmevalError
+
+__all__ = ["Watch"]
+
+logger = logging.getLogger(__name__)
+_EVERY = 1.0
+"""Seconds within which the folder of runs is not read again, since each page asks for it."""
+_PATIENCE = 1.0
+"""Seconds that a page waits for an update. Reading one run takes less, so that a new run is on the first page that is
+loaded after it was written; after many new runs, a page is shown while the rest is read."""
+
+
+class Watch:
+    """Updates the index whenever a page asks for it; a context manager that ends the thread.
+
+    Attributes:
+        problem: Why the index cannot be updated; empty if it can.
+        is_busy: Whether runs or texts are being read.
+    """
+
+    def __init__(self, builder: IndexBuilder) -> None:
+        """Store the writer; `__enter__` begins.
+
+        Args:
+            builder: The writer of the index, which only this watch uses from now on.
+        """
+        self.problem = ""
+        self.is_busy = True
+        self._builder = builder
+        self._wanted, self._ended = threading.Event(), threading.Event()
+        self._done = threading.Condition()
+        self._rounds, self._looked_at = 0, 0.0
+        self._thread = threading.Thread(target=self._work, name="index", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._wanted.set()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._wanted.set()
+        self._thread.join()
+
+    def look(self, patience: float = _PATIENCE) -> None:
+        """Ask for an update, unless the last one has just been, and wait for it for a moment."""
+        with self._done:
+            if time.monotonic() - self._looked_at < _EVERY and not self._wanted.is_set():
+                return
+            round_ = self._rounds
+            self._wanted.set()
+            self._done.wait_for(lambda: self._rounds > round_ or self._ended.is_set(), patience)
+
+    def _work(self) -> None:
+        while not self._ended.is_set():
+            self._wanted.wait()
+            self._wanted.clear()
+            self.is_busy = True
+            self._update()
+            self._add_texts()
+            self.is_busy = False
+
+    def _update(self) -> None:
+        try:
+            self._builder.update()
+            self.problem = ""
+        except RmevalError as error:
+            self._note(error)
+        with self._done:
+            self._rounds += 1
+            self._looked_at = time.monotonic()
+            self._done.notify_all()
+
+    def _add_texts(self) -> None:
+        try:
+            for _ in self._builder.add_texts():
+                if self._ended.is_set():
+                    return
+                if self._wanted.is_set():
+                    self._wanted.clear()
+                    self._update()
+        except RmevalError as error:
+            self._note(error)
+
+    def _note(self, error: RmevalError) -> None:
+        if str(error) != self.problem:
+            logger.warning("%s", error)
+        self.problem = str(error)
