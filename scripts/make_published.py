@@ -22,6 +22,7 @@ RM_BENCH = {
     "kind": "Model Type",
     "url": "url",
     "licence": "License Type",
+    "flagged": "Potentially Score Mismatch",
     "overall all": "Overall",
     "average chat": "Chat",
     "average math": "Math",

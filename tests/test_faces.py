@@ -66,6 +66,13 @@ FACES = {
         candidates_of_runs compare_trainings style_control_scores write_picks
         Coefficient Correlation CorrelationDifference Correlations LeftOut Match Matches PolicyPoint correlate_scores
     """,
+    "rmeval.models.cards": """
+        Descriptor all_descriptors descriptor_of
+    """,
+    "rmeval.published": """
+        Place PublishedBoard PublishedRow all_boards board_named incomparable place_among place_notes places_of
+        published_boards
+    """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
@@ -73,6 +80,10 @@ FACES = {
     "rmeval.protocols.judging": """
         Asked Finish Form HowRead JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling Writing built_in_cards
         rendered
+    """,
+    "rmeval.push": """
+        HubPlan LoggedRun Sent SharedRun every_eval_ever_files log_runs logged_run logged_values metric_name
+        plan_dataset plan_model runs_to_share write_files
     """,
     "rmeval.sandbox": """
         LANGUAGES Limits Outcome Program Sandbox TestSuite Verdict toolchains

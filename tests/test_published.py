@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripts.check_published import FEWER, FOUR, PRIOR, WITH_PRIOR, report, reward_bench_rows, rm_bench_rows
 
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.rmb import COUNTS, PARTS, RMB
@@ -24,6 +23,9 @@ from rmeval.metrics.scoring.sections import (
     section_scores,
 )
 from rmeval.metrics.scoring.style_substance import COMPARISONS, DOMAINS, level_of, style_substance_composition
+from rmeval.published import all_boards, board_named
+
+PRIOR = "Prior Sets (0.5 weight)"
 
 
 @pytest.fixture(scope="module")
@@ -143,71 +145,41 @@ def test_a_score_with_a_prior_needs_all_of_it() -> None:
     assert overall_with_prior({"Chat": 1.0}, 0.2) is None
 
 
-def test_rows_of_rewardbench_that_contradict_themselves(published: Path) -> None:
-    scored = reward_bench_rows(rows(published, "rewardbench-v1-leaderboard"))
-    kinds = [row.formula for row in scored]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {WITH_PRIOR: 105, FOUR: 67, FEWER: 15}
-    wrong = [row for row in scored if row.contradicts]
-    assert [row.model for row in wrong] == [
-        "allenai/Llama-3.1-70B-Instruct-RM-RB2",
-        "allenai/Llama-3.1-Tulu-3-70B-SFT-RM-RB2",
-        "allenai/Llama-3.1-8B-Instruct-RM-RB2",
-        "allenai/Llama-3.1-Tulu-3-8B-SFT-RM-RB2",
-        "allenai/Llama-3.1-8B-Base-RM-RB2",
-        "allenai/Llama-3.1-Tulu-3-8B-DPO-RM-RB2",
-        "allenai/Llama-3.1-Tulu-3-8B-RL-RM-RB2",
-    ]
-    # All of them have a prior of 0 that their Score leaves out.
-    assert all(row.score == pytest.approx(row.plain, abs=1.0001e-4) for row in wrong)
-
-
-def test_rows_of_rm_bench_that_contradict_themselves(published: Path) -> None:
-    averaged = rm_bench_rows(rows(published, "rm-bench-leaderboard"))
-    assert len(averaged) == 51
-    assert sum(row.domains is not None and row.levels is not None for row in averaged) == 40
-    assert {row.model: row.flagged for row in averaged if row.contradicts} == {
-        "REWARDANYTHING-8B": True,
-        "DeepSeek R1": False,
-        "RM-R1-Qwen-Instruct-32B": True,
-        "GPT-4.1": False,
-        "RM-R1-Qwen-Instruct-14B": False,
-        "Qwen3-8B": True,
-        "DeepSeek V3": False,
-        "Skywork-Reward-Llama-3.1-8B-v0.2": True,
-        "GRM-Llama3.2-3B-rewardmodel-ft": True,
-        "FsfairX-LLLaMA3-RM-v0.1": True,
-    }
-    assert [row.model for row in averaged if row.flagged and not row.contradicts] == []
-    assert {row.model: row.averages for row in averaged if row.averages} == {"DeepSeek R1": ("Difficulty Avg",)}
-    assert [row.model for row in averaged if row.upside_down] == ["SOLAR-10.7B-Instruct-v1.0"]
-    assert [row.model for row in averaged if row.domains is None and row.levels is None] == [
-        "J1-Llama-70B",
-        "EvalPlanner-Llama-8B",
-    ]
-
-
-def made(**change: str) -> dict[str, str]:
-    """A row of RM-Bench's leaderboard whose averages are as far off as rounding allows."""
-    row = {"model": "m", "Chat": "70.0", "Math": "60.0", "Code": "50.0", "Safety": "90.0"}
-    row |= {"Easy": "90.0", "Normal": "70.0", "Hard": "42.5", "Domain Avg": "67.5", "Difficulty Avg": "67.5"}
-    return row | {"Overall": "67.4", "Potentially Score Mismatch": "False"} | change
-
-
-def test_rounding_is_no_contradiction() -> None:
-    (fine, off, none) = rm_bench_rows([made(), made(Overall="67.3"), made(Hard="", Chat="")])
-    assert not fine.contradicts
-    assert off.contradicts and not off.averages
-    assert none.averages == ("Domain Avg", "Difficulty Avg") and none.contradicts
-
-
-def test_the_report_and_the_page_have_the_same_figures(published: Path) -> None:
+def test_the_page_has_the_figures_of_the_packaged_facts() -> None:
     page = (Path(__file__).resolve().parents[1] / "docs" / "published.md").read_text()
-    scored = reward_bench_rows(rows(published, "rewardbench-v1-leaderboard"))
-    for row in scored:
-        line = f"| {row.model} | {row.score:.4f} | {row.plain:.4f} | {row.computed:.4f} |"
+    board = board_named("reward-bench")
+    for row in board.ranked:
+        mean = overall({name: row.values["section", name] for name in SECTIONS})
+        assert mean is not None
+        # Every contradiction is a prior of 0.
+        line = f"| {row.model} | {row.values[board.headline]:.4f} | {mean:.4f} | {mean / 1.125:.4f} |"
         assert (line in page) == row.contradicts, line
-    for one in rm_bench_rows(rows(published, "rm-bench-leaderboard")):
-        means = " | ".join("" if mean is None else f"{mean:.2f}" for mean in (one.domains, one.levels))
-        line = f"| {one.model} | {means} | {one.overall:.1f} | {'yes' if one.flagged else 'no'} |"
-        assert (line in page) == one.contradicts, line
-    assert "the prior lowers the Score of 73 of 98 rows that count one, by 0.0101 on average" in list(report(published))
+    for row in board_named("rm-bench").rows:
+        means = [
+            f"{100 * sum(row.values[own] for own in names) / len(names):.2f}" if set(names) <= set(row.values) else ""
+            for names in (
+                [("average", name) for name in ("chat", "math", "code", "safety")],
+                [(level, "all") for level in ("easy", "normal", "hard")],
+            )
+        ]
+        flagged = any("possible mismatch" in note for note in row.notes)
+        stated = f"{100 * row.values['overall', 'all']:.1f}"
+        line = f"| {row.model} | {' | '.join(means)} | {stated} | {'yes' if flagged else 'no'} |"
+        assert (line in page) == row.contradicts, line
+
+
+def test_the_page_has_the_table_of_boards() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "published.md").read_text()
+    for board in all_boards():
+        wrong = sum(row.contradicts for row in board.rows)
+        assert f"| `{board.id}` | {board.benchmark} | {len(board.rows)} | {wrong} | {board.date} |" in page
+
+
+def test_what_a_prior_does_to_the_score() -> None:
+    plain, prior = board_named("reward-bench"), board_named("reward-bench-prior")
+    means = {row.model: row.values[plain.headline] for row in plain.ranked}
+    gaps = [means[row.model] - row.values[prior.headline] for row in prior.rows]
+    assert (sum(gap > 0 for gap in gaps), len(gaps)) == (73, 98)
+    assert sum(gaps) / len(gaps) == pytest.approx(0.0101, abs=5e-5)
+    without = [row for row in plain.ranked if row.model not in {own.model for own in prior.rows}]
+    assert len([row for row in without if not row.contradicts]) == 67

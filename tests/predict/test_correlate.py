@@ -298,8 +298,8 @@ def test_published_boards(shared: Path) -> None:
     assert normal.chosen.ci[0] > 0
     assert normal.chosen.p < 0.01 < hard.chosen.p
     text = " ".join(found.notes)
-    assert "8 of 40 rows contradict themselves" in text
-    assert "Score mixes two formulas: 98 of 172 rows include Prior Sets" in text
+    assert "9 of 49 rows contradict themselves" in text
+    assert "Score mixes two formulas: 98 of 187 rows include Prior Sets" in text
 
 
 def test_figures_and_tables(tables: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

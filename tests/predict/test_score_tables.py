@@ -172,9 +172,10 @@ def test_averages_are_checked(tmp_path: Path) -> None:
     rows = "x,60,60,60,60,80,60,40,60.0,60.0\ny,60,60,60,60,90,60,45,60.0,65.0\nz,60,60,60,60,80,60,40,70.1,60.0\n"
     notes = [note.partition(": ")[2] for note in average_notes(table_of(tmp_path / "a.csv", header + rows))]
     assert notes == [
-        "1 of 3 rows state a Domain Avg that is not the mean of Chat, Math, Code and Safety: z (70.1, not 60)",
-        "2 of 3 rows contradict themselves, because Domain Avg and Difficulty Avg are means of the same cells and "
-        "differ: y (60 and 65), z (70.1 and 60)",
+        "1 of 3 rows contradict themselves, because Domain Avg must be the mean of Chat, Math, Code and Safety: z "
+        "(70.1, not 60)",
+        "1 of 3 rows contradict themselves, because Overall must be the mean of Chat, Math, Code and Safety and of "
+        "Easy, Normal and Hard: y (60 and 65)",
     ]
 
 

@@ -32,6 +32,7 @@ from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
 from rmeval.cli.parity import parity_command
 from rmeval.cli.plan import plan_command
+from rmeval.cli.push import push_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
@@ -104,6 +105,7 @@ app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)
 app.command("plan", no_args_is_help=True)(plan_command)
 app.command("style-control", no_args_is_help=True)(style_control_command)
+app.command("push", no_args_is_help=True)(push_command)
 app.command("cite", no_args_is_help=True)(cite_command)
 app.command("bundle", no_args_is_help=True)(bundle_command)
 app.command("verify", no_args_is_help=True)(verify_command)

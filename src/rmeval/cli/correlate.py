@@ -44,7 +44,10 @@ class Standardize(StrEnum):
 
 Scores = Annotated[
     list[Path],
-    typer.Argument(help="Tables with a row for each reward model (CSV, JSON, JSON Lines), or folders of runs."),
+    typer.Argument(
+        help="Tables with a row for each reward model (CSV, JSON, JSON Lines), folders of runs, or packaged boards "
+        "such as published:rm-bench."
+    ),
 ]
 Against = Annotated[
     Path, typer.Option(help="Table with a row for each policy, named as the reward model that trained it.")

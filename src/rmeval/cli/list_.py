@@ -15,6 +15,8 @@ from rmeval.errors import RmevalError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rmeval.report.terminal import Screen
+
 __all__ = ["list_command"]
 
 
@@ -24,6 +26,7 @@ class What(StrEnum):
     benchmarks = "benchmarks"
     models = "models"
     protocols = "protocols"
+    published = "published"
 
 
 def list_command(
@@ -34,12 +37,11 @@ def list_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the benchmarks, the forms of MODEL, or the protocols of generative judges."""
+    """List the benchmarks, the forms of MODEL, the protocols of generative judges, or published results."""
     if benchmark and what is not What.benchmarks:
         raise RmevalError(f"-b is for benchmarks: leave it out of a list of {what.value}")
-    rows = (
-        _benchmarks(benchmark or ()) if what is What.benchmarks else _models() if what is What.models else _protocols()
-    )
+    makers = {What.models: _models, What.protocols: _protocols, What.published: _published}
+    rows = makers[what]() if what in makers else _benchmarks(benchmark or ())
     if as_json:
         echo_json(rows, indent=1)
         return
@@ -48,6 +50,9 @@ def list_command(
     console = Screen()
     if what is What.models:
         console.print(_table(rows, ("id", "kind", "about")))
+        return
+    if what is What.published:
+        _print_published(console, rows)
         return
     if what is What.protocols:
         console.print(_table(rows, ("id", "kind", "reads", "about", "source")))
@@ -75,7 +80,8 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column == "items" else "left", no_wrap=column == "id")
+        number = column in ("items", "models", "contradict")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column == "id")
     for row in rows:
         table.add_row(*(Line(_cell(row, column)) for column in columns))
     return table
@@ -87,7 +93,7 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
         return "yes" if value else "no"
     if column == "options":
         return ", ".join(value)
-    return str(value or "any")
+    return str(value if isinstance(value, int) else value or "any")
 
 
 def _benchmarks(further: Sequence[str]) -> list[dict[str, Any]]:
@@ -149,6 +155,44 @@ def _models() -> list[dict[str, Any]]:
     ]
     rows += [{"id": f"baseline:{name}", "kind": "baseline", "about": about[name]} for name in BASELINES]
     return rows + [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]
+
+
+def _print_published(console: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rmeval.report.terminal import Line
+
+    shown = [
+        {**row, "models": len(row["rows"]), "contradict": sum(own["contradicts"] for own in row["rows"])}
+        for row in rows
+    ]
+    console.print(_table(shown, ("id", "benchmark", "models", "contradict", "date")))
+    for line in (
+        "",
+        *(f"{row['id']}: {row['name']}, {row['source']}{', ' if row['place'] else ''}{row['place']}" for row in rows),
+        "",
+        "contradict: models whose numbers contradict each other or the source that they come from; the numbers, and "
+        "what contradicts what: --json",
+        "the rows among your runs: rmeval show runs/ --published; as a table of scores: rmeval correlate published:ID",
+    ):
+        console.print(Line(line, "dim"))
+
+
+def _published() -> list[dict[str, Any]]:
+    from rmeval.models.cards import descriptor_of
+    from rmeval.published import all_boards
+
+    return [
+        {name: value for name, value in asdict(board).items() if name not in ("headline", "rows")}
+        | {
+            "headline": " ".join(board.headline),
+            "rows": [
+                asdict(row)
+                | {"values": {" ".join(measure): value for measure, value in row.values.items()}}
+                | {"model card": asdict(found) if (found := descriptor_of(row.model)) else None}
+                for row in board.rows
+            ],
+        }
+        for board in all_boards()
+    ]
 
 
 def _protocols() -> list[dict[str, Any]]:

@@ -41,6 +41,9 @@ def show_command(
             help="Compute sections and averages from a published JSON file with an accuracy for each subset.",
         ),
     ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Rank the runs among published results, where these are comparable.")
+    ] = False,
     form: o.ReportFormat = None,
     out: o.ReportFile = None,
     overwrite: o.Overwrite = False,
@@ -54,22 +57,25 @@ def show_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite, plot)
+    if published and (as_json or plot is not None or from_subsets):
+        raise RunError("--published does not accept --json, --plot or --from-subsets: leave them out")
     if from_subsets:
         if rule is not None or plot is not None or benchmark is not None:
             raise RunError("--from-subsets does not accept --rule, --plot or --benchmark: leave them out")
         _show_subsets(runs, as_json, form, out)
         return
     folders = _folders(runs)
-    if len(folders) < 2:
+    if len(folders) < 2 and not published:
         _show_run(folders[0] if folders else runs[0], rule, benchmark, protocol, plot, dark, as_json, form, out)
         return
     where = ", ".join(map(str, runs))
+    folders = folders or list(runs)
     if plot is not None:
         raise RunError(f"there are {len(folders)} runs in {where}: name one of them for --plot")
     if as_json:
         some = ", ".join(map(str, folders[:10])) + (", ..." if len(folders) > 10 else "")
         raise RunError(f"{where} holds {len(folders)} runs: name one of them, or use --format json: {some}")
-    _show_runs(where, folders, rule, benchmark, protocol, form, out)
+    _show_runs(where, folders, rule, benchmark, protocol, published, form, out)
 
 
 def _folders(runs: Sequence[Path]) -> list[Path]:
@@ -114,6 +120,7 @@ def _show_runs(
     rule: str | None,
     benchmark: str | None,
     protocol: str | None,
+    published: bool,
     form: o.Format,
     out: Path | None,
 ) -> None:
@@ -134,7 +141,7 @@ def _show_runs(
         echo(f"note: {with_options(message)}", err=True)
     if not shown:
         raise RunError(f"none of the {len(folders)} runs in {where} can be shown: see the notes")
-    write_views([*runs_views(shown), *combined_views(shown)], form, out)
+    write_views([*runs_views(shown, published), *combined_views(shown)], form, out)
 
 
 def _show_subsets(files: Sequence[Path], as_json: bool, form: o.Format, out: Path | None) -> None:

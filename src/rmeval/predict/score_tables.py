@@ -112,7 +112,8 @@ def read_score_tables(places: Sequence[str | Path | Result], parameter: str) -> 
     """Read tables and runs; the runs of a benchmark form one table.
 
     Args:
-        places: Files of tables, run folders or folders of runs, and results of runs.
+        places: Files of tables, run folders or folders of runs, results of runs, and packaged boards such as
+            `published:rm-bench`.
         parameter: The parameter that has the places, for messages.
 
     Raises:
@@ -127,6 +128,10 @@ def read_score_tables(places: Sequence[str | Path | Result], parameter: str) -> 
             results.append(place)
         elif Path(place).is_dir():
             results += [open_run(folder) for folder in _runs(Path(place))]
+        elif str(place).startswith("published:"):
+            from rmeval.predict.published_tables import published_table
+
+            tables.append(published_table(str(place)))
         else:
             tables += _read_file(Path(place))
     tables += _of_runs(results)

@@ -3,104 +3,71 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
 
 from rmeval.messages import alike, shortened
 from rmeval.predict.score_tables import ScoreTable
-from rmeval.types import FloatArray
+from rmeval.published.contradictions import Average, Contradiction, contradictions, mean_of, named
 
 __all__ = ["average_notes"]
 
 _MOST_LISTED = 4
 
-
-@dataclass(frozen=True)
-class _Average:
-    """A column with the mean of others.
-
-    Attributes:
-        name: Its name.
-        parts: Names of the others, each with a weight of 1.
-        half: Name of a column that some rows also include, with a weight of one half; empty if there is none.
-    """
-
-    name: str
-    parts: tuple[str, ...]
-    half: str = ""
-
-
+_DOMAINS, _LEVELS = ("Chat", "Math", "Code", "Safety"), ("Easy", "Normal", "Hard")
 # The columns of the published boards of RM-Bench and RewardBench.
 _AVERAGES = (
-    _Average("Domain Avg", ("Chat", "Math", "Code", "Safety")),
-    _Average("Difficulty Avg", ("Easy", "Normal", "Hard")),
-    _Average("Score", ("Chat", "Chat Hard", "Safety", "Reasoning"), "Prior Sets (0.5 weight)"),
+    Average("Domain Avg", _DOMAINS),
+    Average("Difficulty Avg", _LEVELS),
+    # Both are means of the same cells of domains and levels.
+    Average("Overall", _DOMAINS),
+    Average("Overall", _LEVELS),
+    Average("Score", ("Chat", "Chat Hard", "Safety", "Reasoning"), "Prior Sets (0.5 weight)", fewer=True),
 )
-
-
-# Both are means of the same cells of domains and levels.
-_EQUAL = ("Domain Avg", "Difficulty Avg")
 
 
 def average_notes(table: ScoreTable) -> Iterator[str]:
     """Yield notes on rows that state another average than that of their numbers, as far as rounding allows."""
-    for average in _AVERAGES:
-        stated, parts = _column(table, average.name), [_column(table, name) for name in average.parts]
-        known = [part for part in parts if part is not None]
-        if stated is None or len(known) < len(parts):
-            continue
-        mean = np.mean(known, axis=0)
-        half = _column(table, average.half) if average.half else None
-        other = mean if half is None else (np.sum(known, axis=0) + half / 2) / (len(parts) + 0.5)
-        unit = 10.0 ** -max(map(_decimals, stated[~np.isnan(stated)].tolist()), default=0)
-        checked = ~np.isnan(stated) & ~np.isnan(mean)
-        apart = checked & (np.abs(stated - mean) > 1.01 * unit)
-        with_half = apart & (np.abs(stated - other) <= 1.01 * unit)
-        wrong = np.flatnonzero(apart & ~with_half)
-        named = f"the mean of {', '.join(average.parts[:-1])} and {average.parts[-1]}"
-        if len(wrong):
-            some = [
-                f"{shortened(table.models[k], 60)} ({stated[k]:g}, not {mean[k]:.4g})" for k in wrong[:_MOST_LISTED]
-            ]
-            more = f" and {len(wrong) - _MOST_LISTED} more" if len(wrong) > _MOST_LISTED else ""
-            yield (
-                f"{table.source}: {len(wrong)} of {int(checked.sum())} rows state a {average.name} that is not "
-                f"{named}: {', '.join(some)}{more}"
-            )
-        if with_half.any():
-            yield (
-                f"{table.source}: {average.name} mixes two formulas: {int(with_half.sum())} of {int(checked.sum())} "
-                f"rows include {average.half}, and the others are {named}"
-            )
-
-    yield from _unequal(table)
+    names = {name for own in _AVERAGES for name in (own.column, *own.parts, own.half) if name}
+    columns = {name: k for k, own in enumerate(table.columns) for name in names if alike(own, name)}
+    rows = [
+        {name: float(values[k]) for name, k in columns.items() if not math.isnan(values[k])} for values in table.values
+    ]
+    known = [own for own in _AVERAGES if set(own.parts) <= columns.keys()]
+    for column in dict.fromkeys(own.column for own in known):
+        averages = [own for own in known if own.column == column]
+        # Two definitions of one number can be checked without it.
+        if column in columns or len(averages) > 1:
+            yield from _notes(table, averages, rows)
 
 
-def _unequal(table: ScoreTable) -> Iterator[str]:
-    """Yield the note on rows whose two averages of the same cells differ by more than rounding explains."""
-    parts = [name for average in _AVERAGES if average.name in _EQUAL for name in average.parts]
-    columns = [_column(table, name) for name in (*_EQUAL, *parts)]
-    known = [column for column in columns if column is not None]
-    if len(known) < len(columns):
-        return
-    complete = ~np.isnan(known).any(axis=0)
-    one, other = known[0], known[1]
-    unit = 10.0 ** -max(map(_decimals, one[complete].tolist()), default=0)
-    apart = np.flatnonzero(complete & (np.abs(one - other) > 1.51 * unit))
-    if len(apart):
-        some = [f"{shortened(table.models[k], 60)} ({one[k]:g} and {other[k]:g})" for k in apart[:_MOST_LISTED]]
-        more = f" and {len(apart) - _MOST_LISTED} more" if len(apart) > _MOST_LISTED else ""
+def _notes(table: ScoreTable, averages: Sequence[Average], rows: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    """Yield the notes on an average, which may have several definitions."""
+    column, half = averages[0].column, averages[0].half
+    numbers = [row[column] for row in rows if column in row] or [own for row in rows for own in row.values()]
+    digit = 10.0 ** -max(map(_decimals, numbers), default=0)
+    checked = [k for k, row in enumerate(rows) if any(mean_of(own, row) is not None for own in averages)]
+    found = [(k, wrong) for k in checked for wrong in contradictions(averages, rows[k], digit)]
+    defined = " and of ".join(named(own.parts) for own in averages)
+    included = f", with half of {half} where a row has it" if half else ""
+    if found:
+        some = [f"{shortened(table.models[k], 60)} ({_told(wrong)})" for k, wrong in found[:_MOST_LISTED]]
+        more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
         yield (
-            f"{table.source}: {len(apart)} of {int(complete.sum())} rows contradict themselves, because "
-            f"{' and '.join(_EQUAL)} are means of the same cells and differ: {', '.join(some)}{more}"
+            f"{table.source}: {len(found)} of {len(checked)} rows contradict themselves, because {column} must be the "
+            f"mean of {defined}{included}: {', '.join(some)}{more}"
+        )
+    with_half = sum(half in rows[k] for k in checked) - sum(half in rows[k] for k, _ in found)
+    if with_half:
+        yield (
+            f"{table.source}: {column} mixes two formulas: {with_half} of {len(checked)} rows include {half}, and the "
+            f"others are the mean of {defined}"
         )
 
 
-def _column(table: ScoreTable, name: str) -> FloatArray | None:
-    found = next((k for k, own in enumerate(table.columns) if alike(own, name)), None)
-    return None if found is None else table.values[:, found]
+def _told(wrong: Contradiction) -> str:
+    """Return the numbers of a contradiction, such as `70.1, not 60`."""
+    means = [f"{mean:.4g}" for mean in dict.fromkeys(wrong.means.values())]
+    return " and ".join(means) if wrong.stated is None else f"{wrong.stated:g}, not {' or '.join(means)}"
 
 
 def _decimals(value: float) -> int:

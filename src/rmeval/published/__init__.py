@@ -8,14 +8,14 @@ from rmeval.faces import lazy
 
 if TYPE_CHECKING:
     from rmeval.published.board import PublishedBoard, PublishedRow
-    from rmeval.published.places import Place, place_among
+    from rmeval.published.places import Place, incomparable, place_among, place_notes, places_of
     from rmeval.published.reading import all_boards, board_named, published_boards
 else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
             "rmeval.published.board": ("PublishedBoard", "PublishedRow"),
-            "rmeval.published.places": ("Place", "place_among"),
+            "rmeval.published.places": ("Place", "incomparable", "place_among", "place_notes", "places_of"),
             "rmeval.published.reading": ("all_boards", "board_named", "published_boards"),
         },
     )
@@ -26,6 +26,9 @@ __all__ = [
     "PublishedRow",
     "all_boards",
     "board_named",
+    "incomparable",
     "place_among",
+    "place_notes",
+    "places_of",
     "published_boards",
 ]

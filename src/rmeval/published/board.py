@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure
 
 __all__ = ["PublishedBoard", "PublishedRow"]
@@ -48,7 +49,7 @@ class PublishedBoard:
         notes: What a reader must know of the board, one sentence each.
         licence: Licence of the source, as it states it.
         formula: Name and version of the formula of the headline.
-        partial: Whether the source lists only its best models.
+        place: Where in the source the rows are, such as `Table 7`; empty if the source is the board.
     """
 
     id: str
@@ -61,7 +62,15 @@ class PublishedBoard:
     notes: tuple[str, ...] = ()
     licence: str = ""
     formula: str = ""
-    partial: bool = False
+    place: str = ""
+
+    @property
+    def described(self) -> str:
+        """The name with the date, and how many of the ranked rows contradict themselves."""
+        wrong = sum(row.contradicts for row in self.ranked)
+        marked = f"{count_of(wrong, 'row')} contradict{'s its' if wrong == 1 else ' their'} own numbers"
+        told = "; ".join([*([self.date] if self.date else []), *([marked] if wrong else [])])
+        return f"{self.name} ({told})" if told else self.name
 
     @property
     def ranked(self) -> tuple[PublishedRow, ...]:

@@ -1,15 +1,20 @@
-"""The place that a run's number would have on a published board."""
+"""The place that a run would have on the published boards of its benchmark."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rmeval.messages import count_of
+from rmeval.benchmarks import Card, find_benchmark
+from rmeval.messages import count_of, percent, shortened
 from rmeval.published.board import PublishedBoard, PublishedRow
+from rmeval.published.reading import published_boards
+from rmeval.results.described import selection_text
+from rmeval.results.result import Result
 from rmeval.types import Record
 
-__all__ = ["Place", "place_among"]
+__all__ = ["Place", "incomparable", "own_row", "place_among", "place_notes", "places_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +24,10 @@ class Place:
     Attributes:
         first: The best rank that the interval allows, from 1.
         last: The worst one.
-        of: Number of ranks: the board's rows that have the number, and the run.
-        marked: The rows of the board that contradict themselves and are within the ranks, the best first.
+        of: Number of ranks: the rows of the board that have the number, and the run.
+        marked: The rows that contradict themselves and whose numbers are inside the interval, the best first.
         board: The board.
+        own: The row of the same model, which is not one of those that the run is ranked among.
     """
 
     first: int
@@ -29,18 +35,23 @@ class Place:
     of: int
     marked: tuple[PublishedRow, ...]
     board: PublishedBoard
+    own: PublishedRow | None = None
 
     @property
     def sentence(self) -> str:
         """The place in words, such as `would rank 7th-11th of 52 on RM-Bench's leaderboard (2025-07-23)`."""
-        ranks = ordinal(self.first) if self.first == self.last else f"{ordinal(self.first)}-{ordinal(self.last)}"
-        date = f" ({self.board.date})" if self.board.date else ""
-        wrong = sum(row.contradicts for row in self.board.ranked)
-        told = f"; {count_of(wrong, 'row')} of it contradict{'s' if wrong == 1 else ''} themselves" if wrong else ""
-        return f"would rank {ranks} of {self.of} on {self.board.name}{date}{told}"
+        text = f"would rank {self.ranks} of {self.of} on {self.board.described}"
+        if self.own is None or (value := self.own.values.get(self.board.headline)) is None:
+            return text
+        return f"{text}, without the row of {shortened(self.own.model, 60)}, which has {percent(value)}"
+
+    @property
+    def ranks(self) -> str:
+        """The ranks, such as `7th-11th`, or `7th` if there is one."""
+        return ordinal(self.first) if self.first == self.last else f"{ordinal(self.first)}-{ordinal(self.last)}"
 
 
-def place_among(record: Record, board: PublishedBoard) -> Place:
+def place_among(record: Record, board: PublishedBoard, model: str = "") -> Place:
     """Return the place of a run's number among the rows of a board.
 
     A rank is 1 plus the number of rows above, so that equal numbers share the better rank. The best and the worst rank
@@ -49,17 +60,81 @@ def place_among(record: Record, board: PublishedBoard) -> Place:
     has the only rank.
 
     Args:
-        record: The run's number; its metric and scope must be those of the board's headline.
+        record: The run's number; its metric and scope are those of the board's headline.
         board: The board.
+        model: The run's model, whose own row on the board is left out.
     """
-    low, high = record.ci if record.ci is not None and record.ci[0] < record.ci[1] else (record.value, math.inf)
-    ranked = board.ranked
+    own = own_row(model, board)
+    ranked = [row for row in board.ranked if row is not own]
     values = [row.values[board.headline] for row in ranked]
+    low, high = record.ci if record.ci is not None and record.ci[0] < record.ci[1] else (record.value, math.inf)
     last = 1 + sum(value > low for value in values)
     first = last if math.isinf(high) else 1 + sum(value >= high for value in values)
-    within = [row for row, value in zip(ranked, values, strict=True) if low < value < high]
-    marked = tuple(row for row in within if row.contradicts) if first < last else ()
-    return Place(first, last, 1 + len(ranked), marked, board)
+    marked = tuple(row for row, value in zip(ranked, values, strict=True) if row.contradicts and low < value < high)
+    return Place(first, last, 1 + len(ranked), marked if first < last else (), board, own)
+
+
+def own_row(model: str, board: PublishedBoard) -> PublishedRow | None:
+    """Return the row of a model on a board, whose name may lack the owner and differ in case; None if there is none."""
+    if "/" in model:
+        full = next((row for row in board.rows if row.model.casefold() == model.casefold()), None)
+        if full is not None:
+            return full
+    last = model.rpartition("/")[2].casefold()
+    found = [row for row in board.rows if last and row.model.rpartition("/")[2].casefold() == last]
+    # Two models of different owners may have the same name.
+    return found[0] if len(found) == 1 and ("/" not in model or "/" not in found[0].model) else None
+
+
+def places_of(result: Result) -> tuple[Place, ...]:
+    """Return the place of a run on each board of its benchmark, the main board first; empty if it is not comparable."""
+    boards = published_boards(str(result.manifest["benchmark"]["id"]))
+    if not boards or incomparable(result):
+        return ()
+    model = str(result.manifest["model"]["name"])
+    return tuple(
+        place_among(record, board, model) for board in boards if (record := _record(result, board)) is not None
+    )
+
+
+def place_notes(result: Result) -> Iterator[str]:
+    """Yield the sentence on the place of a run on the main board of its benchmark, if it is comparable."""
+    for place in places_of(result)[:1]:
+        yield place.sentence
+
+
+def incomparable(result: Result) -> str:
+    """Return why a run is not comparable with published results, such as `is unfinished`; empty if it is.
+
+    Published numbers are of all items, and ties and failures count by the benchmark's official rule.
+    """
+    benchmark, card = result.manifest["benchmark"], _card(result)
+    if card is None:
+        return f"is of the benchmark {shortened(benchmark['spec'], 60)}, and not of {benchmark['id']} itself"
+    if result.manifest["status"] != "complete":
+        return "is unfinished"
+    if chosen := selection_text(result.manifest["selection"]):
+        return f"is of {chosen}"
+    whole, there = sum(card.counts.values()), max((record.n_items for record in result.records), default=0)
+    if there != whole:
+        return f"is of {there} of {count_of(whole, 'item')}"
+    if any(record.rule != card.rule.name for record in result.records):
+        return f"counts ties and failures by {result.records[0].rule}, and not by {card.rule.name}"
+    return "" if result.publishable else "lacks too many verdicts"
+
+
+def _card(result: Result) -> Card | None:
+    """Return the card of a run's benchmark if that is one that comes with rmeval."""
+    benchmark = result.manifest["benchmark"]
+    return find_benchmark(benchmark["id"]).made.card if benchmark["spec"] == benchmark["id"] else None
+
+
+def _record(result: Result, board: PublishedBoard) -> Record | None:
+    """Return the number that a board ranks by: of the score that published numbers are of, else of the first score."""
+    card = _card(result)
+    found = [own for own in result.records if (own.metric, own.scope) == board.headline and not math.isnan(own.value)]
+    named = [own for own in found if card is not None and own.variant == card.variant]
+    return next(iter([*named, *found]), None)
 
 
 def ordinal(number: int) -> str:

@@ -14,11 +14,11 @@ from rmeval.errors import DataError
 from rmeval.messages import chosen_from
 from rmeval.metrics.composition import Measure
 from rmeval.published.board import PublishedBoard, PublishedRow
-from rmeval.published.contradictions import Average, contradictions, mean_of
+from rmeval.published.contradictions import Average, contradictions, mean_of, plain
 
 __all__ = ["all_boards", "board_named", "published_boards"]
 
-_ABOUT = ("model", "kind", "url", "licence")
+_ABOUT = ("model", "kind", "url", "licence", "flagged")
 """Columns that are not numbers."""
 
 
@@ -71,16 +71,20 @@ def _board(folder: Traversable, card: Mapping[str, Any]) -> PublishedBoard:
         tuple(card.get("notes", ())),
         card["licence"],
         card["formula"],
-        card.get("partial", False),
+        card.get("place", ""),
     )
 
 
 def _row(fields: Mapping[str, str], card: Mapping[str, Any], averages: Sequence[Average]) -> PublishedRow | None:
     """Return a row; None if its headline has another formula than the board."""
+    unit = card["unit"]
     # Without the rounding, 96.9 / 100 would be 0.9690000000000001.
-    numbers = {n: round(float(text) / card["unit"], 9) for n, text in fields.items() if n not in _ABOUT and text}
-    wrong = contradictions(averages, numbers, card["decimals"], card["unit"])
+    numbers = {name: round(float(text) / unit, 9) for name, text in fields.items() if name not in _ABOUT and text}
+    wrong = [f"the {plain(name)} of {unit * own:g} is above {unit:g}" for name, own in numbers.items() if own > 1]
+    numbers = {name: own for name, own in numbers.items() if own <= 1}
+    wrong += [own.sentence(unit) for own in contradictions(averages, numbers, 10.0 ** -card["decimals"] / unit)]
     known = [own for own in card.get("known", ()) if own["model"] == fields["model"]]
+    flagged = ["the source marks its numbers as a possible mismatch"] if fields.get("flagged") == "True" else []
     if (mixed := card.get("mixed")) is not None:
         average = next(own for own in averages if own.column == mixed["stated"])
         told = _of_one_formula(numbers, average, mixed, card["headline"])
@@ -93,7 +97,7 @@ def _row(fields: Mapping[str, str], card: Mapping[str, Any], averages: Sequence[
         fields.get("kind", ""),
         {_measure(name): value for name, value in numbers.items() if name not in card.get("checked_only", ())},
         fields.get("url", ""),
-        (*wrong, *(f"{own['note']} ({own['source']})" for own in known), *told),
+        (*wrong, *flagged, *(f"{own['note']} ({own['source']})" for own in known), *told),
         bool(wrong) or any(own.get("contradicts", False) for own in known),
         fields.get("licence", ""),
     )

@@ -11,7 +11,9 @@ from pathlib import Path
 from rmeval.messages import count_of
 from rmeval.metrics.composition import absence, parts
 from rmeval.metrics.targets import merit
+from rmeval.published import PublishedBoard
 from rmeval.report.cells import COUNT, Cell, Number, percent
+from rmeval.report.published import board_of, board_rows, combined_notes, published_notes, ranking_notes
 from rmeval.report.run import (
     about,
     count_columns,
@@ -67,19 +69,25 @@ def combined_views(results: Sequence[Result], brief: bool = False) -> list[View]
         number = number_of(one.record)
         row = Row("overall", (number, Number(one.record.n_items, unit=COUNT)), strong=True)
         table = Table("combined", ("", "value", "items"), (row,), layout="lines")
-        view = View(one.name, (table,), model=one.model, about=(about([one.record], {}),))
+        notes = combined_notes(one, results)
+        view = View(one.name, (table,), model=one.model, about=(about([one.record], {}),), notes=notes)
         found.append(View(one.name, (), model=one.model, headline=("", number)) if brief else view)
     return found
 
 
-def runs_views(results: Sequence[Result]) -> list[View]:
-    """Return one view for the runs on each benchmark and data, the best run first."""
+def runs_views(results: Sequence[Result], published: bool = False) -> list[View]:
+    """Return one view for the runs on each benchmark and data, the best run first.
+
+    Args:
+        results: The runs.
+        published: Whether to add the rows of published boards to rankings of comparable runs.
+    """
     groups: dict[str, dict[str, list[Result]]] = {}
     for result in results:
         contents = str(result.manifest["identity"].get("contents", ""))
         groups.setdefault(result.manifest["benchmark"]["id"], {}).setdefault(contents, []).append(result)
     return [
-        _runs_view(of_one[contents], label)
+        _runs_view(of_one[contents], label, published)
         for of_one in groups.values()
         for contents, label in data_labels({contents: own[0].manifest for contents, own in of_one.items()}).items()
     ]
@@ -103,7 +111,7 @@ class _Entry:
         return "accuracy" if (metric, scope) == ("accuracy", "all") else measure_name((metric, scope))
 
 
-def _runs_view(results: Sequence[Result], data: str) -> View:
+def _runs_view(results: Sequence[Result], data: str, published: bool) -> View:
     names = run_names([(result.manifest["model"]["name"], result.path) for result in results])
     entries = [
         _Entry(name, variant, record, result)
@@ -114,12 +122,16 @@ def _runs_view(results: Sequence[Result], data: str) -> View:
     # Only equal numbers are ranked against each other.
     entries.sort(key=lambda entry: (entry.record is None, entry.number, -_merit(entry)))
     absent = _absent(entries)
+    by_name = {entry.name: entry.result for entry in entries}
+    first = entries[0].record
+    board = board_of(by_name, (first.metric, first.scope)) if published and first and len(numbers) == 1 else None
+    places = published_notes(board, by_name) if published else ranking_notes(by_name)
     return View(
         results[0].manifest["benchmark"]["id"],
-        (_table(entries, numbers),),
+        (_table(entries, numbers, board),),
         data=data,
         about=_about(entries),
-        notes=tuple(note for note in _notes(entries) if note != absent),
+        notes=(*(note for note in _notes(entries) if note != absent), *places),
         source=Path(os.path.commonpath([result.path for result in results])),
         absent=absent,
     )
@@ -138,14 +150,23 @@ def _absent(entries: Sequence[_Entry]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in found.items() if reason)
 
 
-def _table(entries: Sequence[_Entry], numbers: Sequence[str]) -> Table:
-    """Return the table: a single number is the name of its column; several numbers have a column for their names."""
+def _table(entries: Sequence[_Entry], numbers: Sequence[str], board: PublishedBoard | None) -> Table:
+    """Return the table: a single number is the name of its column; several numbers have a column for their names.
+
+    A board, which is of a single number, adds its rows.
+    """
     counts = count_columns(entry.record for entry in entries if entry.record is not None)
     if len(numbers) == 1:
         columns = ("model", "variant", numbers[0], *counts, "number", *_STATE)
         keys = ("model", "variant", "value", *counts, "number", *_STATE)
-        rows = (Row(one.name, (one.variant, *_counted(one, counts), one.number, *_state(one))) for one in entries)
-        return Table("runs", columns, tuple(rows), extra=("number", *_STATE), keys=keys)
+        ranked = [
+            (_merit(one), Row(one.name, (one.variant, *_counted(one, counts), one.number, *_state(one))))
+            for one in entries
+        ]
+        if board is not None:
+            ranked += board_rows(board, len(counts), numbers[0], len(_STATE))
+            ranked.sort(key=lambda own: -own[0])
+        return Table("runs", columns, tuple(row for _, row in ranked), extra=("number", *_STATE), keys=keys)
     columns = keys = ("model", "variant", "number", "value", *counts, *_STATE)
     rows = (Row(one.name, (one.variant, one.number, *_counted(one, counts), *_state(one))) for one in entries)
     return Table("runs", columns, tuple(rows), extra=_STATE, keys=keys)

@@ -10,6 +10,8 @@ from typing import Any
 from rmeval.metrics.composition import GAP, Measure, absence, headline
 from rmeval.metrics.scoring.style_substance import DOMAINS, LEVELS, PARTS
 from rmeval.metrics.targets import best, best_note
+from rmeval.models.cards import descriptor_of
+from rmeval.published import place_notes
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
 from rmeval.report.judging import judging_tables
 from rmeval.report.views import Row, Table, View
@@ -57,6 +59,7 @@ def run_view(result: Result) -> View:
     if result.judging is not None:
         tables += judging_tables(result.judging)
     absent = absence(measures_of(result.records), result.notes)
+    card = descriptor_of(str(manifest["model"]["name"]))
     return View(
         manifest["benchmark"]["id"],
         tuple(tables),
@@ -65,9 +68,10 @@ def run_view(result: Result) -> View:
         about=(
             about(result.records, manifest["selection"]),
             *([f"score: {variants[0]}"] if len(variants) == 1 and variants[0] != "score" else []),
+            *([f"model: {card.facts}"] if card is not None and card.facts else []),
         ),
         status="" if manifest["status"] == "complete" else "unfinished: run the same command again to continue",
-        notes=tuple(note for note in result.notes if note != absent),
+        notes=(*(note for note in result.notes if note != absent), *place_notes(result)),
         source=result.path,
         absent=absent,
     )

@@ -21,6 +21,7 @@ class Combined(NamedTuple):
     name: str
     model: str
     record: Record
+    benchmarks: tuple[str, ...]
 
 
 class _Combination(NamedTuple):
@@ -53,7 +54,7 @@ def combined_numbers(results: Sequence[Result]) -> Iterator[Combined]:
         for model in firsts:
             first, second = firsts[model], seconds.get(model, [])
             if len(first) == len(second) == 1:
-                yield Combined(one.name, model, one.formula(first[0], second[0]))
+                yield Combined(one.name, model, one.formula(first[0], second[0]), (one.first[0], one.second[0]))
             elif first and second:
                 logger.warning(
                     "no %s of %s, which has several runs of a benchmark: show two runs that belong together",

@@ -14,7 +14,7 @@ from rmeval.files import json_bytes
 from rmeval.messages import count_of, shortened
 from rmeval.metrics.stats.intervals import INTERVALS
 from rmeval.redaction import redacted
-from rmeval.results.result import Result, metrics_fields
+from rmeval.results.result import Result, derived_fields
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import finite, read_json, run_id
 from rmeval.store.parquet import reading
@@ -96,8 +96,7 @@ def metrics_differences(stated: Mapping[str, Any], result: Result, same_version:
         result: The computed numbers.
         same_version: Whether this version of rmeval wrote the file, so that its notes must be the same too.
     """
-    own, journal = run_id(result.manifest["identity"]), journal_state(result.path / "journal")
-    fields = metrics_fields(result, own, journal)
+    fields = derived_fields(result)
     computed: dict[str, Any] = json.loads(json_bytes(redacted(finite(fields))))
     found = Differences(stated.get("intervals") == INTERVALS)
     left = {"records", "schema", "intervals", "sha256", *(() if same_version else ("notes", "judging"))}

@@ -37,6 +37,18 @@ class Descriptor:
     source: str = ""
     kind: str = ""
 
+    @property
+    def facts(self) -> str:
+        """The known facts in words, such as `Bradley-Terry, based on Llama-3.1-8B-Instruct, 8B parameters`."""
+        parts = (
+            self.method,
+            f"based on {self.base_model}" if self.base_model else "",
+            f"{self.parameters:g}B parameters" if self.parameters else "",
+            f"trained on {self.training_data}" if self.training_data else "",
+            f"licence {self.licence}" if self.licence else "",
+        )
+        return ", ".join(part for part in parts if part)
+
 
 def descriptor_of(model_name: str) -> Descriptor | None:
     """Return the facts about a model, or None if there are none.
