@@ -80,7 +80,7 @@ def _index(
     yield (
         "<p>Every number of a run was computed again from its scores when this page was made. Numbers in %, with 95% "
         "intervals; a rank is a range where the data do not decide. Rows marked * are published elsewhere and were not "
-        "computed here.</p>"
+        "computed here; those marked † contradict their own averages or their source.</p>"
     )
     for place, board in enumerate(boards):
         yield from _board(board, slug_of(board, place), runs)
@@ -150,7 +150,7 @@ def _row(row: BoardRow, board: Board, runs: Mapping[Path, Submitted]) -> str:
     main = board.measures[:_MAIN]
     rank = rank_text(row.rank)
     own = None if row.run is None else runs.get(row.run)
-    facts, notes = row.descriptor, "; ".join(row.notes)
+    facts = row.descriptor
     words = (
         row.kind,
         facts.base_model if facts else "",
@@ -165,7 +165,7 @@ def _row(row: BoardRow, board: Board, runs: Mapping[Path, Submitted]) -> str:
         f'<th scope="row" data-value="{_text(row.model)}">{_name(row, own)}</th>',
         *(_number(row.values.get(measure), measure in main) for measure in board.measures),
         *(f'<td class="left" data-value="{_text(word)}">{_text(word)}</td>' for word in words),
-        f'<td class="left notes" data-value="{_text(notes)}">{_text(notes)}</td>',
+        f'<td class="left notes" data-value="{_text(" ".join(row.notes))}">{_notes(row.notes)}</td>',
     ]
     faint = ' class="faint"' if row.is_baseline else ""
     return f'<tr data-kind="{_text(row.kind)}" data-text="{html.escape(searched)}"{marks}{faint}>{"".join(cells)}</tr>'
@@ -176,8 +176,16 @@ def _name(row: BoardRow, own: Submitted | None) -> str:
     if own is not None:
         return f'<a href="runs/{html.escape(own.name)}.html">{name}</a>'
     if row.published is not None:
-        return f"{_link(row.published.url, name)} *" + (" (contradicts itself)" if row.published.contradicts else "")
+        return f"{_link(row.published.url, name)} *{'†' if row.published.contradicts else ''}"
     return name
+
+
+def _notes(notes: Sequence[str]) -> str:
+    """A note as it is, and several to open."""
+    if len(notes) < 2:
+        return "".join(map(_text, notes))
+    listed = "".join(f"<li>{_linked(note)}</li>" for note in notes)
+    return f"<details><summary>{len(notes)} notes</summary><ul>{listed}</ul></details>"
 
 
 def _number(number: BoardNumber | None, main: bool) -> str:
