@@ -228,7 +228,7 @@ def _run(title: str, row: BoardRow, own: Submitted) -> Iterator[str]:
     yield '<main id="main" tabindex="-1">'
     yield '<section aria-labelledby="numbers"><h2 id="numbers">Numbers</h2>'
     assert found.result is not None
-    # The folder of an unpacked bundle is gone by the time that someone reads the page.
+    # The folder of an unpacked bundle no longer exists when someone reads the page.
     view = replace(run_view(found.result), source=None)
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="Numbers">{html_text([view])}</div></section>'
     yield f'<section aria-labelledby="checks"><h2 id="checks">{_text(state_of(found).capitalize())}</h2>'

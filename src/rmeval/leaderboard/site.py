@@ -48,8 +48,8 @@ class Site:
 
 
 def build_site(
-    places: Sequence[Path],
-    out: Path,
+    places: Sequence[str | Path],
+    out: str | Path,
     *,
     title: str = "Leaderboard",
     published: bool = True,
@@ -69,13 +69,13 @@ def build_site(
     Raises:
         RmevalError: If a place does not exist, or the site cannot be written.
     """
-    notes: list[str] = []
+    out, notes = Path(out), list[str]()
     with ExitStack() as stack:
         drafts = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rmeval-site-")))
         checked: dict[str, Verification] = {}
         files: dict[str, Path] = {}
         refused: list[Verification] = []
-        for bundle in _bundles(places, drafts, notes):
+        for bundle in _bundles(list(map(Path, places)), drafts, notes):
             found = stack.enter_context(verified(bundle, data=_data_of(bundle, data or {})))
             if not found.holds or found.result is None:
                 refused.append(found)
