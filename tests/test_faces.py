@@ -81,6 +81,10 @@ FACES = {
         Asked Finish Form HowRead JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling Writing built_in_cards
         rendered
     """,
+    "rmeval.push": """
+        HubPlan LoggedRun Sent SharedRun every_eval_ever_files log_runs logged_run logged_values metric_name
+        plan_dataset plan_model runs_to_share write_files
+    """,
     "rmeval.sandbox": """
         LANGUAGES Limits Outcome Program Sandbox TestSuite Verdict toolchains
     """,
@@ -97,11 +101,11 @@ FACES = {
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint
-        CascadeSide ChosenItems CorrectedNumbers Design Entry Estimate Facet Failed Goal ItemAnalysis JudgedResponse
-        Judging Juror Jury JuryAgreement Lead Leads
-        ModelComparison Plan PlanPoint Result ShortEstimate ShortForm Tally VarianceStudy WrongExample WrongExamples
-        analyze_items analyze_run cascade_runs choose_items cite_runs compare_across compare_runs decide_runs
-        estimate_runs jury_runs make_plan open_run study_variance wrong_examples
+        CascadeSide Check ChosenItems CorrectedNumbers Design Entry Estimate Facet Failed Goal ItemAnalysis
+        JudgedResponse Judging Juror Jury JuryAgreement Lead Leads ModelComparison Plan PlanPoint Result ShortEstimate
+        ShortForm Tally VarianceStudy Verification WrongExample WrongExamples analyze_items analyze_run bundle_run
+        cascade_runs choose_items cite_runs compare_across compare_runs decide_runs estimate_runs jury_runs make_plan
+        open_run study_variance verify_run wrong_examples
     """,
     "rmeval.robustness": """
         Audit AuditedEffect Probing audit_calls audit_model

@@ -29,6 +29,7 @@ LIMITS = {
         1 << 30, "characters of one line or JSON document, and bytes of one row of parquet, decompressed"
     ),
     "FILE_BYTES": Limit(1 << 40, "bytes of one file, decompressed"),
+    "BUNDLE_BYTES": Limit(1 << 32, "bytes of the files of one bundle, decompressed"),
     "COLUMNS": Limit(10_000, "columns of a table"),
     "NESTING": Limit(100, "levels of nested lists and objects"),
     "NAME_CHARACTERS": Limit(10_000, "characters of a name, such as an id or a subset"),

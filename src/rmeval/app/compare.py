@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, groupby
 
 from markupsafe import Markup
@@ -98,7 +98,7 @@ def compare_view(viewer: Viewer, params: Params) -> CompareView:
             Choice("", "the headline", not given),
             *(Choice(name, clean(measure_name(one)), name == given) for name, one in measures.items()),
         ],
-        tables=Markup(html_text(comparison_views(found))),
+        tables=Markup(html_text([replace(one, notes=_notes(one.notes)) for one in comparison_views(found)])),
         disagreements=list(_disagreements(found, chosen)),
     )
 
@@ -109,6 +109,11 @@ def _problem(chosen: Sequence[IndexedRun]) -> str:
     if len({run.benchmark for run in chosen}) > 1:
         return "These runs are of different benchmarks: choose runs of one of them."
     return f"These are {len(chosen)} runs: choose up to {_MOST}." if len(chosen) > _MOST else ""
+
+
+def _notes(notes: Sequence[str]) -> tuple[str, ...]:
+    """The notes with the form's fields in place of parameters."""
+    return tuple(note.replace("`metric` ", "").replace(" with `scope` ", " of ") for note in notes)
 
 
 def _measures(viewer: Viewer, runs: Sequence[IndexedRun]) -> dict[str, Measure]:

@@ -94,7 +94,7 @@ def _facts(name: str, runs: Sequence[IndexedRun]) -> Iterator[tuple[str, str]]:
 
 
 def _run(viewer: Viewer, run: IndexedRun) -> ShownRun:
-    title, result = clean(run.title or run.benchmark or run.folder.name), viewer.result(run)
+    title, result = clean(run.title or f"run {run.folder.name}"), viewer.result(run)
     if not isinstance(result, Result):
         return ShownRun(run.key, title, result)
     return ShownRun(

@@ -17,7 +17,7 @@ from rmeval.app.viewer import Viewer
 from rmeval.messages import visible
 from rmeval.web import SHARED_ASSETS
 
-__all__ = ["Pages", "address", "params_of", "static_file"]
+__all__ = ["Pages", "address", "params_of", "static_file", "with_options"]
 
 ASSETS = Path(__file__).with_name("assets")
 _FILES = {
@@ -50,6 +50,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters["visible"] = visible
+        self._templates.filters["with_options"] = with_options
         self._templates.globals["address"] = address
 
     def show(self, template: str, status: int = 200, **values: object) -> Response:
@@ -72,9 +73,14 @@ class Pages:
         return self.show("message.html", 400, message=_sentence(error))
 
 
+def with_options(text: str) -> str:
+    """Show the parameters in a message as the options of the command line."""
+    return _PARAMETER.sub(lambda found: f"--{found[1].replace('_', '-')}", text)
+
+
 def _sentence(error: Exception) -> str:
-    """An error's message as a sentence, with parameters as the command's options."""
-    text = _PARAMETER.sub(lambda found: f"--{found[1].replace('_', '-')}", str(error))
+    """An error's message as a sentence."""
+    text = with_options(str(error))
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -56,7 +56,10 @@ class Viewer:
             watch: A watch that runs.
             store: Token scores for the pages of items.
         """
-        self.source, self.index, self.watch, self.figures = source, index, watch, Figures()
+        self.source = source
+        self.index = index
+        self.watch = watch
+        self.figures = Figures()
         self.items = ItemPages(index, ItemSource(source), store)
         # Pages that are loaded at the same time need the same numbers.
         self._lock = threading.RLock()
@@ -72,9 +75,10 @@ class Viewer:
 
     def result(self, run: IndexedRun) -> Result | str:
         """The numbers of a run, or why there are none."""
+        if run.error:
+            return run.error
         with self._lock:
-            found: Result | str = self._opened(_Version(run.folder, run.state)) if not run.error else run.error
-        return found
+            return self._opened(_Version(run.folder, run.state))
 
     def boards(self) -> tuple[Board, ...]:
         """The boards of all benchmarks."""

@@ -11,6 +11,7 @@ from rmeval.cli.analyze import analyze_command
 from rmeval.cli.audit import audit_command
 from rmeval.cli.bon import bon_command
 from rmeval.cli.build.app import build_app
+from rmeval.cli.bundle import bundle_command
 from rmeval.cli.candidates import candidates_command
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
@@ -30,12 +31,14 @@ from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
 from rmeval.cli.parity import parity_command
 from rmeval.cli.plan import plan_command
+from rmeval.cli.push import push_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
 from rmeval.cli.style_control import style_control_command
 from rmeval.cli.token_scores import token_scores_command
 from rmeval.cli.variance import variance_command
+from rmeval.cli.verify import verify_command
 from rmeval.cli.view import view_command
 
 __all__ = ["app"]
@@ -101,7 +104,10 @@ app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)
 app.command("plan", no_args_is_help=True)(plan_command)
 app.command("style-control", no_args_is_help=True)(style_control_command)
+app.command("push", no_args_is_help=True)(push_command)
 app.command("cite", no_args_is_help=True)(cite_command)
+app.command("bundle", no_args_is_help=True)(bundle_command)
+app.command("verify", no_args_is_help=True)(verify_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)
 app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)

@@ -47,6 +47,14 @@ def view_command(
             help="File, folder or hub id to read texts from that runs do not store. BENCHMARK=PLACE for one of several."
         ),
     ] = None,
+    token_scores: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of rmeval token-scores, to show the score at each token. Repeatable."),
+    ] = None,
+    run_model: Annotated[
+        list[str] | None,
+        typer.Option(help="Model to load, so that pages of items can compute the score at each token. Repeatable."),
+    ] = None,
     benchmark: o.OwnBenchmark = None,
     protocol: o.OwnProtocol = None,
 ) -> None:
@@ -63,7 +71,8 @@ def view_command(
         raise need_extra(error, "the viewer", "app") from error
     if not runs.is_dir():
         raise RunError(f"{runs} is not a folder: give a folder of runs, such as the -o of rmeval run")
-    _view(Source(runs, _places(data or ()), benchmark, protocol), index, _Place(host, port, token, not no_browser))
+    source = Source(runs, _places(data or ()), benchmark, protocol)
+    _view(source, index, _Tokens(token_scores or (), run_model or ()), _Place(host, port, token, not no_browser))
 
 
 class _Place(NamedTuple):
@@ -75,25 +84,36 @@ class _Place(NamedTuple):
     browser: bool
 
 
-def _view(source: Source, index: Path | None, place: _Place) -> None:
+class _Tokens(NamedTuple):
+    """Where scores at single tokens come from: files, and models to load."""
+
+    files: Sequence[Path]
+    models: Sequence[str]
+
+
+def _view(source: Source, index: Path | None, tokens: _Tokens, place: _Place) -> None:
     from rmeval.app.index import Index, IndexBuilder, index_file
 
     try:
         from rmeval.app.application import viewer_application
+        from rmeval.app.token_store import TokenStore
         from rmeval.app.viewer import Viewer
         from rmeval.app.watch import Watch
         from rmeval.web.server import PageServer
     except ImportError as error:
         raise need_extra(error, "the viewer", "app") from error
+    from rmeval.models import load_model
+
     file = index or index_file(source.runs)
+    # Loaded before the index is made, so that a wrong name is known at once.
+    store = TokenStore(file.with_name("token-scores"), tokens.files, [load_model(model) for model in tokens.models])
     with (
         IndexBuilder(file, source, is_cache=index is None) as builder,
         Watch(builder) as watch,
         closing(Index(file)) as found,
     ):
-        server = PageServer(
-            viewer_application(Viewer(source, found, watch)), "view", place.host, place.port, place.with_token
-        )
+        pages = viewer_application(Viewer(source, found, watch, store))
+        server = PageServer(pages, "view", place.host, place.port, place.with_token)
         echo(f"{source.runs}: {server.address} (Ctrl-C ends it)")
         sys.stdout.flush()
         if place.browser and _has_display():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from rmeval.errors import RunError
 from rmeval.metrics.composition import Measure, absence, headline
 from rmeval.metrics.targets import merit
+from rmeval.models.cards import Descriptor, descriptor_of
+from rmeval.published import PublishedBoard, PublishedRow, published_boards
 from rmeval.report.run import measures_of, without_lone_parts
 from rmeval.results.align import run_names
 from rmeval.results.compare import compare_runs
@@ -54,6 +56,8 @@ class BoardRow:
         values: Its numbers by metric and scope.
         rank: The range of its ranks among the runs of the board that contain the same items; None for other rows.
         run: The run folder; None without a run.
+        published: The published result that the row shows; None for a run and for a null baseline.
+        descriptor: Facts about the model, if there are any.
         notes: Notes on this row, one sentence each.
     """
 
@@ -62,6 +66,8 @@ class BoardRow:
     values: Mapping[Measure, BoardNumber]
     rank: tuple[int, int] | None = None
     run: Path | None = None
+    published: PublishedRow | None = None
+    descriptor: Descriptor | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -91,17 +97,20 @@ class Board:
     notes: tuple[str, ...] = ()
 
 
-def make_boards(results: Sequence[Result]) -> tuple[Board, ...]:
+def make_boards(results: Sequence[Result], published: bool = True) -> tuple[Board, ...]:
     """Make one board for each benchmark, or for each data of a benchmark that have few items in common.
 
     Args:
         results: The results of runs.
+        published: Whether to add the published results that come with rmeval.
     """
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(str(result.manifest["benchmark"]["id"]), []).append(result)
     return tuple(
-        _board(name, title, own) for name in sorted(groups) for title, own in _on_same_data(name, groups[name])
+        _board(name, title, own, published_boards(name) if published else ())
+        for name in sorted(groups)
+        for title, own in _on_same_data(name, groups[name])
     )
 
 
@@ -113,14 +122,38 @@ def _on_same_data(name: str, results: Sequence[Result]) -> Iterator[tuple[str, l
         yield title, [of_folder[folder] for folder in own]
 
 
-def _board(name: str, title: str, results: Sequence[Result]) -> Board:
+def _board(name: str, title: str, results: Sequence[Result], published: Sequence[PublishedBoard]) -> Board:
     shown = _shown_measures(results)
     top = headline(shown)
     measures = tuple(sorted(shown, key=lambda measure: measure != top))
     rows = _ranked(_run_rows(results, measures), results)
     nulls = _null_rows(results, measures, {row.model for row in rows})
+    rows = [*rows, *nulls, *_published_rows(published, measures)]
     missing = {absence(measures_of(one.records), one.notes) for one in results} if top is None else set()
-    return Board(name, title, top, measures, tuple(_in_order([*rows, *nulls], top)), tuple(sorted(missing - {""})))
+    notes = (*sorted(missing - {""}), *_sources(published))
+    apart = {one.path for one in results} - {one.path for one in _whole(results)}
+    return Board(name, title, top, measures, tuple(_in_order(rows, top, apart)), notes)
+
+
+def _sources(published: Sequence[PublishedBoard]) -> Iterator[str]:
+    """Yield a note on each source of published rows."""
+    for board in published:
+        when = f", {board.date}" if board.date else ""
+        yield f"* published results, not computed here: {board.name} ({board.source}{when})"
+        yield from (f"{board.name}: {note}" for note in board.notes)
+
+
+def _published_rows(published: Sequence[PublishedBoard], measures: Sequence[Measure]) -> Iterator[BoardRow]:
+    """Yield the published rows that have any number of the columns; of a model in several sources, the first."""
+    seen: set[str] = set()
+    for board in published:
+        for row in board.rows:
+            values = {measure: BoardNumber(row.values[measure]) for measure in measures if measure in row.values}
+            if values and row.model not in seen:
+                seen.add(row.model)
+                notes = (f"published: {board.name}{f', {board.date}' if board.date else ''}", *row.notes)
+                known = descriptor_of(row.model)
+                yield BoardRow(row.model, row.kind, values, published=row, descriptor=known, notes=notes)
 
 
 def _shown_measures(results: Sequence[Result]) -> list[Measure]:
@@ -153,6 +186,7 @@ def _run_rows(results: Sequence[Result], measures: Sequence[Measure]) -> list[Bo
                 if measure in measures
             },
             run=result.path,
+            descriptor=descriptor_of(str(result.manifest["model"]["name"])),
             notes=tuple(_row_notes(result)),
         )
         for name, result in zip(names, results, strict=True)
@@ -171,18 +205,23 @@ def _row_notes(result: Result) -> Iterator[str]:
 
 
 def _ranked(rows: Sequence[BoardRow], results: Sequence[Result]) -> list[BoardRow]:
-    """The rows, with rank intervals of the models on the largest set of items that several runs have in common."""
-    groups = Counter(_items_of(one) for row, one in zip(rows, results, strict=True) if _is_ranked(row, one))
+    """The rows, with rank intervals of the models on the largest set of items that runs have in common."""
+    whole = _whole(results)
+    ranks = _ranks_of([one for row, one in zip(rows, results, strict=True) if one in whole and not row.is_baseline])
+    return [replace(row, rank=ranks.get(row.run)) for row in rows]
+
+
+def _whole(results: Sequence[Result]) -> list[Result]:
+    """The complete runs on the largest set of items; of several sets of this size, the most frequent."""
+    groups = Counter(map(_items_of, (one for one in results if _is_complete(one))))
     if not groups:
-        return list(rows)
-    largest = max(groups, key=lambda items: (items, groups[items]))
-    own = [one for row, one in zip(rows, results, strict=True) if _is_ranked(row, one) and _items_of(one) == largest]
-    ranks = _ranks_of(own)
-    return [replace(row, rank=ranks.get(row.run)) if row.run is not None else row for row in rows]
+        return []
+    largest = max(groups, key=lambda items: (items[0], groups[items], items))
+    return [one for one in results if _is_complete(one) and _items_of(one) == largest]
 
 
-def _is_ranked(row: BoardRow, result: Result) -> bool:
-    return not row.is_baseline and bool(result.records) and result.manifest["status"] == "complete"
+def _is_complete(result: Result) -> bool:
+    return bool(result.records) and result.manifest["status"] == "complete"
 
 
 def _items_of(result: Result) -> tuple[int, str, str]:
@@ -193,8 +232,8 @@ def _items_of(result: Result) -> tuple[int, str, str]:
 
 def _ranks_of(results: Sequence[Result]) -> dict[Path | None, tuple[int, int]]:
     """The rank interval of each run by its folder; nothing if the runs cannot be compared."""
-    if len(results) == 1:
-        return {results[0].path: (1, 1)}
+    if len(results) < 2:
+        return {one.path: (1, 1) for one in results}
     places = {one.path.resolve(): one.path for one in results}
     try:
         found = compare_runs([one.path for one in results])
@@ -210,10 +249,10 @@ def _ranks_of(results: Sequence[Result]) -> dict[Path | None, tuple[int, int]]:
 
 def _null_rows(results: Sequence[Result], measures: Sequence[Measure], there: set[str]) -> Iterator[BoardRow]:
     """Yield a row for each null baseline without a run, from the numbers beside those of the most complete run."""
-    known = [one for one in results if one.records]
+    known = _whole(results) or [one for one in results if one.records]
     if not known:
         return
-    records = _first_records(max(known, key=_items_of))
+    records = _first_records(known[0])
     names = dict.fromkeys(name for record in records.values() for name in record.null)
     for name in names:
         values = {
@@ -225,13 +264,13 @@ def _null_rows(results: Sequence[Result], measures: Sequence[Measure], there: se
             yield BoardRow(f"{BASELINE}:{name}", BASELINE, values, notes=("ties count one half",))
 
 
-def _in_order(rows: Sequence[BoardRow], top: Measure | None) -> list[BoardRow]:
-    """The rows, best first by the headline; rows without it last, by name."""
+def _in_order(rows: Sequence[BoardRow], top: Measure | None, apart: Collection[Path | None]) -> list[BoardRow]:
+    """The rows, best first by the headline; then those without it or on other items, runs first and by name."""
 
     def place(row: BoardRow) -> tuple[bool, float, str]:
         number = None if top is None else row.values.get(top)
-        if top is None or number is None or math.isnan(number.value):
-            return True, 0.0, row.model
+        if top is None or number is None or math.isnan(number.value) or row.run in apart:
+            return True, float(row.run is None), row.model
         return False, -merit(top[0], number.value), row.model
 
     return sorted(rows, key=place)

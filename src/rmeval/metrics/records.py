@@ -72,11 +72,12 @@ def accuracy_record(
     formula: str,
     weight: float | None = None,
     metric: str = "accuracy",
+    intervals: bool = True,
 ) -> Record:
     """Create a record of the share of comparisons won, with Wilson's interval; NaN if the rule excludes all."""
     known = ~np.isnan(outcomes.credit)
     value = float(outcomes.credit[known].mean()) if known.any() else np.nan
-    interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
+    interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item]) if intervals else (None, None)
     return make_record(benchmark, rule, metric, scope, value, outcomes, formula, interval, weight)
 
 

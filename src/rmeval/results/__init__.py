@@ -17,11 +17,17 @@ if TYPE_CHECKING:
         Analysis,
         analyze_run,
     )
+    from rmeval.results.bundle import (
+        bundle_run,
+    )
     from rmeval.results.cascade import (
         Cascade,
         CascadePoint,
         CascadeSide,
         cascade_runs,
+    )
+    from rmeval.results.checks import (
+        Check,
     )
     from rmeval.results.choose import (
         ChosenItems,
@@ -95,6 +101,10 @@ if TYPE_CHECKING:
         VarianceStudy,
         study_variance,
     )
+    from rmeval.results.verify import (
+        Verification,
+        verify_run,
+    )
     from rmeval.results.wrong import (
         wrong_examples,
     )
@@ -112,12 +122,14 @@ else:
                 "Analysis",
                 "analyze_run",
             ),
+            "rmeval.results.bundle": ("bundle_run",),
             "rmeval.results.cascade": (
                 "Cascade",
                 "CascadePoint",
                 "CascadeSide",
                 "cascade_runs",
             ),
+            "rmeval.results.checks": ("Check",),
             "rmeval.results.choose": (
                 "ChosenItems",
                 "choose_items",
@@ -178,6 +190,10 @@ else:
                 "VarianceStudy",
                 "study_variance",
             ),
+            "rmeval.results.verify": (
+                "Verification",
+                "verify_run",
+            ),
             "rmeval.results.wrong": ("wrong_examples",),
         },
     )
@@ -192,6 +208,7 @@ __all__ = [
     "Cascade",
     "CascadePoint",
     "CascadeSide",
+    "Check",
     "ChosenItems",
     "CorrectedNumbers",
     "Design",
@@ -216,10 +233,12 @@ __all__ = [
     "ShortForm",
     "Tally",
     "VarianceStudy",
+    "Verification",
     "WrongExample",
     "WrongExamples",
     "analyze_items",
     "analyze_run",
+    "bundle_run",
     "cascade_runs",
     "choose_items",
     "cite_runs",
@@ -231,5 +250,6 @@ __all__ = [
     "make_plan",
     "open_run",
     "study_variance",
+    "verify_run",
     "wrong_examples",
 ]

@@ -203,10 +203,16 @@ def _notes(run: StoredRun, records: Sequence[Record], decided: Decisions) -> Ite
 
 
 def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:
-    """The analysis of the null baselines on the same items, always with shared ties."""
+    """The analysis of the null baselines on the same items, without intervals, always with shared ties."""
     return {
         name: analyse(
-            card.id, card.analyses, items.table, null_evidence(name, items.table, items.counts), items.counts, HALF
+            card.id,
+            card.analyses,
+            items.table,
+            null_evidence(name, items.table, items.counts),
+            items.counts,
+            HALF,
+            intervals=False,
         )
         for name in NULL_SCORES
     }

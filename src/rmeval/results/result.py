@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Result", "compute", "derive", "null_records", "open_run", "write_derived"]
+__all__ = ["Result", "compute", "derive", "derived_fields", "null_records", "open_run", "write_derived"]
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,13 @@ def write_derived(result: Result, run: StoredRun) -> None:
         write_scores(run.items.table, run.protocol, run.requests, run.observations, file, own, journal)
     except OSError as error:
         raise explain_os_error(error, str(file)) from error
-    found = {
+    write_json(result.path / "metrics.json", derived_fields(result, journal))
+
+
+def derived_fields(result: Result, journal: str | None = None) -> dict[str, Any]:
+    """The contents of `metrics.json`; `journal` is the state of the run's journal, which is read if None."""
+    judging = {} if result.judging is None else {"publishable": result.publishable, "judging": result.judging.to_dict()}
+    return {
         "schema": SCHEMA,
         "intervals": INTERVALS,
         "records": [record.to_dict() for record in result.records],
@@ -326,12 +332,11 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "same_tokens": result.same_tokens,
         "noise": result.noise,
         "within_noise": result.within_noise,
-        **({} if result.judging is None else {"publishable": result.publishable, "judging": result.judging.to_dict()}),
-        "run": own,
+        **judging,
+        "run": run_id(result.manifest["identity"]),
         "items": stated_sum(result.path / "items.parquet"),
-        "journal": journal,
+        "journal": journal_state(result.path / "journal") if journal is None else journal,
     }
-    write_json(result.path / "metrics.json", found)
 
 
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:

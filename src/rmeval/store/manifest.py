@@ -23,6 +23,7 @@ __all__ = [
     "SCHEMA",
     "Manifest",
     "Session",
+    "checked_json",
     "find_runs",
     "finite",
     "only_run",
@@ -127,12 +128,18 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         RunError: If it cannot be written.
     """
-    plain: dict[str, Any] = json.loads(json_bytes(redacted(finite(value))))
+    content = checked_json(value)
     try:
         with replacing(path) as file:
-            file.write(json_bytes(plain | {"sha256": _checksum(plain)}, indent=1) + b"\n")
+            file.write(content)
     except OSError as error:
         raise explain_os_error(error, str(path)) from error
+
+
+def checked_json(value: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file with a checksum, without secrets; NaN becomes null."""
+    plain: dict[str, Any] = json.loads(json_bytes(redacted(finite(value))))
+    return json_bytes(plain | {"sha256": _checksum(plain)}, indent=1) + b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,7 +12,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rmeval.faces import lazy
+
+if TYPE_CHECKING:
+    from rmeval.app.index.build import IndexBuilder, Source
+    from rmeval.app.index.entries import ComparisonRow, IndexedItem, IndexedRun, ModelScores, Page, Tally
+    from rmeval.app.index.query import OUTCOMES, SORTS, ItemQuery, Key, Outcome, Sort
+    from rmeval.app.index.reading import Index
+    from rmeval.app.index.schema import index_file
+else:
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "rmeval.app.index.build": ("IndexBuilder", "Source"),
+            "rmeval.app.index.entries": (
+                "ComparisonRow",
+                "IndexedItem",
+                "IndexedRun",
+                "ModelScores",
+                "Page",
+                "Tally",
+            ),
+            "rmeval.app.index.query": ("OUTCOMES", "SORTS", "ItemQuery", "Key", "Outcome", "Sort"),
+            "rmeval.app.index.reading": ("Index",),
+            "rmeval.app.index.schema": ("index_file",),
+        },
+    )
 
 __all__ = [
     "OUTCOMES",
@@ -25,18 +52,10 @@ __all__ = [
     "ItemQuery",
     "Key",
     "ModelScores",
+    "Outcome",
     "Page",
+    "Sort",
     "Source",
     "Tally",
     "index_file",
 ]
-
-_HOMES = {
-    "rmeval.app.index.build": ("IndexBuilder", "Source"),
-    "rmeval.app.index.query": ("OUTCOMES", "SORTS", "ItemQuery", "Key"),
-    "rmeval.app.index.entries": ("ComparisonRow", "IndexedItem", "IndexedRun", "ModelScores", "Page", "Tally"),
-    "rmeval.app.index.reading": ("Index",),
-    "rmeval.app.index.schema": ("index_file",),
-}
-
-__getattr__, __dir__ = lazy(__name__, _HOMES)

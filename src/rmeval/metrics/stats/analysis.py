@@ -35,6 +35,7 @@ def analyse(
     evidence: EvidenceTable,
     counts: Mapping[str, Codes],
     rule: ScoreRule,
+    intervals: bool = True,
 ) -> list[Record]:
     """Analyse what a model's decisions depend on besides quality.
 
@@ -45,6 +46,7 @@ def analyse(
         evidence: The model's evidence.
         counts: `characters` and `markdown` of the responses.
         rule: The score rule.
+        intervals: Whether to compute confidence intervals, which take most of the time.
 
     Returns:
         Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
@@ -57,21 +59,21 @@ def analyse(
         return []
     sides = sides_of(items)
     records = [
-        *_length(benchmark, rule, found, sides, counts),
+        *_length(benchmark, rule, found, sides, counts, intervals),
         *_style(benchmark, rule, found, sides, counts),
-        *_fancier(benchmark, rule, found, items, evidence),
-        *_same_style(benchmark, items, evidence, sides),
+        *_fancier(benchmark, rule, found, items, evidence, intervals),
+        *_same_style(benchmark, items, evidence, sides, intervals),
     ]
     for name, groups in analyses.items():
         for group, subsets in groups.items():
             part = found.within(*subsets)
             if not len(part.credit):
                 continue
-            records.append(_named(accuracy_record(benchmark, rule, group, part, FORMULA), name))
+            records.append(_named(accuracy_record(benchmark, rule, group, part, FORMULA, intervals=intervals), name))
             if name == "refusals":
                 # A tie prefers neither response: it counts neither as over-refusing nor as under-refusing.
                 half = outcomes(items, evidence, HALF).within(*subsets)
-                right = accuracy_record(benchmark, HALF, group, half, FORMULA)
+                right = accuracy_record(benchmark, HALF, group, half, FORMULA, intervals=intervals)
                 records.append(_wrong(right, "over_refusing" if group == "should-respond" else "under_refusing"))
     return records
 
@@ -87,15 +89,20 @@ def _wrong(record: Record, metric: str) -> Record:
 
 
 def _length(
-    benchmark: str, rule: ScoreRule, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
+    benchmark: str,
+    rule: ScoreRule,
+    found: Outcomes,
+    sides: Sides,
+    counts: Mapping[str, Codes],
+    intervals: bool,
 ) -> Iterator[Record]:
     characters = counts["characters"]
     strata = strata_of(sides, characters)
     for code, name in enumerate(STRATA):
         part = found.comparisons(strata == code)
         if len(part.credit):
-            yield _named(accuracy_record(benchmark, rule, name, part.held(), FORMULA), "length")
-    value, interval, method = length_balanced(found, sides, characters)
+            yield _named(accuracy_record(benchmark, rule, name, part.held(), FORMULA, intervals=intervals), "length")
+    value, interval, method = length_balanced(found, sides, characters, intervals)
     if not np.isnan(value):
         apart = (sides.better >= 0) & (characters[sides.better] != characters[sides.worse])
         part = found.comparisons(apart).held()
@@ -118,7 +125,12 @@ def _style(
 
 
 def _fancier(
-    benchmark: str, rule: ScoreRule, found: Outcomes, items: ItemTable, evidence: EvidenceTable
+    benchmark: str,
+    rule: ScoreRule,
+    found: Outcomes,
+    items: ItemTable,
+    evidence: EvidenceTable,
+    intervals: bool,
 ) -> Iterator[Record]:
     preferred, item = style_preference(evidence)
     known = ~np.isnan(preferred)
@@ -134,12 +146,14 @@ def _fancier(
             continue
         held = np.zeros(found.n_items, bool)
         held[item[inside]] = True
-        interval = wilson(preferred[inside], found.cluster[item[inside]])
+        interval = wilson(preferred[inside], found.cluster[item[inside]]) if intervals else (None, None)
         value = float(preferred[inside].mean())
         yield make_record(benchmark, rule, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
 
 
-def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides: Sides) -> Iterator[Record]:
+def _same_style(
+    benchmark: str, items: ItemTable, evidence: EvidenceTable, sides: Sides, intervals: bool
+) -> Iterator[Record]:
     """Yield the accuracy between responses of equal style: RM-Bench's Normal, with all comparisons pooled.
 
     Like the preference for the fancier response, it shares ties and excludes missing scores.
@@ -151,7 +165,7 @@ def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides
     same = (sides.better >= 0) & (style[sides.better] >= 0) & (style[sides.better] == style[sides.worse])
     part = outcomes(items, evidence, HALF).comparisons(same)
     if len(part.credit):
-        yield _named(accuracy_record(benchmark, HALF, "all", part.held(), FORMULA), "same_style")
+        yield _named(accuracy_record(benchmark, HALF, "all", part.held(), FORMULA, intervals=intervals), "same_style")
 
 
 _STYLE: dict[str | None, int] = {name: place for place, name in enumerate(STYLES)}

@@ -101,7 +101,7 @@ def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
 
 
 def length_balanced(
-    found: Outcomes, sides: Sides, characters: Codes
+    found: Outcomes, sides: Sides, characters: Codes, intervals: bool = True
 ) -> tuple[float, tuple[float, float] | None, str | None]:
     """Compute the mean of two accuracies: with the longer response as the better one, and with the shorter one.
 
@@ -109,7 +109,8 @@ def length_balanced(
     equally long responses are excluded.
 
     Returns:
-        The number (NaN without comparisons of one kind), its interval and the interval's method.
+        The number (NaN without comparisons of one kind), its interval (None without `intervals`) and the interval's
+        method.
     """
     apart = np.sign(characters[sides.better].astype(np.int64) - characters[sides.worse])
     apart[sides.better < 0] = 0
@@ -118,6 +119,8 @@ def length_balanced(
     if len(np.unique(part)) < 2:
         return np.nan, None, None
     one, other = (float(credit[part == side].mean()) for side in (1, 0))
+    if not intervals:
+        return (one + other) / 2, None, None
     cluster = found.cluster[found.item][use]
     own = sample(credit, part, cluster, np.full(2, 0.5), Strata.of(part, cluster, 2))
     low, high = limits([own])[0].tolist()

@@ -1,0 +1,71 @@
+"""`rmeval verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
+from rmeval.cli.output import echo, echo_json
+from rmeval.errors import RmevalError
+
+if TYPE_CHECKING:
+    from rmeval.results.verify import Verification
+
+__all__ = ["verify_command"]
+
+
+def verify_command(
+    places: Annotated[
+        list[Path], typer.Argument(help="Bundles, run folders, or folders with bundles or runs in them.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Data of the benchmark, to compare items and labels with. Default: the digests that come with rmeval."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all checks as JSON.")] = False,
+    benchmark: o.OwnBenchmark = None,
+    protocol: o.OwnProtocol = None,
+) -> None:
+    """Compute every number of bundles or runs again from their scores, and check items, labels and versions.
+
+    Exits with 1 if a check does not hold. Runs no code that a bundle names.
+
+    rmeval verify bundles/
+    """
+    from rmeval.cli.logs import show_warnings
+    from rmeval.results.bundle import bundles_in
+    from rmeval.results.verify import verify_run
+
+    show_warnings()
+    found = []
+    for path in dict.fromkeys(path for place in places for path in bundles_in(place)):
+        one = verify_run(path, data=data, benchmark=benchmark, protocol=protocol)
+        found.append(one)
+        if not as_json:
+            _show(one)
+    if not found:
+        raise RmevalError(f"there are no bundles or runs in {', '.join(map(str, places))}: give files of rmeval bundle")
+    if as_json:
+        echo_json([one.to_dict() for one in found], indent=1)
+    if not all(one.holds for one in found):
+        raise typer.Exit(1)
+
+
+def _show(one: Verification) -> None:
+    """Prints a line for each check, and one that sums them up."""
+    subject = f": {one.model} on {one.benchmark}" if one.model else ""
+    echo(f"{one.source}{subject}")
+    width = max(len(check.state) for check in one.checks)
+    names = max(len(check.name) for check in one.checks)
+    for check in one.checks:
+        echo(f"  {check.state:{width}}  {check.name:{names}}  {with_options(check.detail)}")
+    if not one.holds:
+        echo("  not verified")
+    else:
+        echo("  verified" if one.complete else "  verified, except for what is not checked")
