@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rmeval._version import __version__
@@ -36,6 +36,7 @@ def write_report(
     figures: bool = True,
     overwrite: bool = False,
     command: str = "",
+    wording: Callable[[str], str] = str,
     rule: str | None = None,
     variant: str | None = None,
     benchmark: str | None = None,
@@ -53,6 +54,7 @@ def write_report(
         figures: Whether to draw figures, which takes about half of the time and needs matplotlib.
         overwrite: Whether to replace a report in that folder.
         command: The command that made the report, which the report then states.
+        wording: How notes name parameters: a function of a note, in which backticks mark them.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of a model's scores to use, where it gives several; its first if None.
         benchmark: The `file.py:Class` of runs made with one.
@@ -78,8 +80,10 @@ def write_report(
             report = Contents(
                 title or f"Reward models on {', '.join(dict.fromkeys(one.name for one in found))}",
                 about_runs(found, __version__),
-                tuple(report_sections(found, drawn, [command] if command else [])),
-                (*notes, *more),
+                tuple(
+                    section.worded(wording) for section in report_sections(found, drawn, [command] if command else [])
+                ),
+                tuple(map(wording, (*notes, *more))),
             )
             _write(report, draft)
             paths = sorted(path.relative_to(draft) for path in draft.rglob("*") if path.is_file())
