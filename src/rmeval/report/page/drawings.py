@@ -93,9 +93,9 @@ def _panels(one: ReportedBenchmark, paths: Callable[[str], list[Path]], prefix: 
             "line. What confidence is stands in the table of each model.",
         )
     if one.curves is not None:
-        for path in paths("best-of-n"):
+        for path in paths("curves"):
             draw_best_of_n(one.curves, path)
-        yield Figure(f"{prefix}-best-of-n", "Quality of the response that each model picks among n responses.")
+        yield Figure(f"{prefix}-curves", "Quality of the response that each model picks among n responses.")
 
 
 def _forests(models: Mapping[str, Mapping[Measure, Record]]) -> Iterator[tuple[str, str, dict[str, Measure]]]:
