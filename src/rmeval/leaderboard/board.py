@@ -13,7 +13,7 @@ from rmeval.errors import RunError
 from rmeval.metrics.composition import Measure, absence, headline
 from rmeval.metrics.targets import merit
 from rmeval.models.cards import Descriptor, descriptor_of
-from rmeval.published import PublishedBoard, PublishedRow, place_among, published_boards
+from rmeval.published import PublishedBoard, PublishedRow, place_notes, published_boards
 from rmeval.report.run import measures_of, without_lone_parts
 from rmeval.results.align import run_names
 from rmeval.results.compare import compare_runs
@@ -128,7 +128,7 @@ def _board(name: str, title: str, results: Sequence[Result], published: Sequence
     shown = _shown_measures(results)
     top = headline(shown)
     measures = _in_columns(shown, top)
-    rows = _ranked(_run_rows(results, measures, published), results)
+    rows = _ranked(_run_rows(results, measures, bool(published)), results)
     nulls = _null_rows(results, measures, {row.model for row in rows})
     rows = [*rows, *nulls, *_published_rows(published, measures)]
     missing = {absence(measures_of(one.records), one.notes) for one in results} if top is None else set()
@@ -187,9 +187,7 @@ def _first_records(result: Result) -> dict[Measure, Record]:
     return {(one.metric, one.scope): one for one in result.records if one.variant == result.records[0].variant}
 
 
-def _run_rows(
-    results: Sequence[Result], measures: Sequence[Measure], published: Sequence[PublishedBoard]
-) -> list[BoardRow]:
+def _run_rows(results: Sequence[Result], measures: Sequence[Measure], with_place: bool) -> list[BoardRow]:
     names = run_names([(str(one.manifest["model"]["name"]), one.path) for one in results])
     return [
         BoardRow(
@@ -202,21 +200,19 @@ def _run_rows(
             },
             run=result.path,
             descriptor=descriptor_of(str(result.manifest["model"]["name"])),
-            notes=tuple(_row_notes(result, published)),
+            notes=tuple(_row_notes(result, with_place)),
         )
         for name, result in zip(names, results, strict=True)
     ]
 
 
-def _row_notes(result: Result, published: Sequence[PublishedBoard]) -> Iterator[str]:
-    records = _first_records(result)
+def _row_notes(result: Result, with_place: bool) -> Iterator[str]:
     if chosen := selection_text(result.manifest["selection"]):
         yield f"on a selection of the items: {chosen}"
     elif result.manifest["status"] != "complete":
         yield "unfinished"
-    else:
-        own = ((records.get(board.headline), board) for board in published)
-        yield from (place_among(record, board).sentence for record, board in own if record is not None)
+    if with_place:
+        yield from place_notes(result)
     if not result.publishable:
         yield "too many outputs of the judge have no verdict"
     if others := list(dict.fromkeys(one.variant for one in result.records))[1:]:
@@ -255,7 +251,7 @@ def _ranks_of(results: Sequence[Result]) -> dict[Path | None, tuple[int, int]]:
         return {one.path: (1, 1) for one in results}
     places = {one.path.resolve(): one.path for one in results}
     try:
-        found = compare_runs([one.path for one in results])
+        found = compare_runs([one.path for one in results], details=False)
     except RunError:
         return {}  # Such as runs of a custom benchmark, whose code does not run here.
     return {
