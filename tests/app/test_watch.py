@@ -31,21 +31,21 @@ def test_a_run_that_lands_is_on_the_next_page(tmp_path: Path) -> None:
 
 def test_texts_are_added_in_the_background(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    write_run(runs, planted_rows(1500), "planted", planted_score)
+    write_run(runs, planted_rows(1100), "planted", planted_score)
     with IndexBuilder(tmp_path / "index.sqlite", Source(runs)) as builder, Watch(builder) as watch:
         index = Index(builder.file)
         watch.look(60)
         run = index.runs()[0]
-        assert index.tally(ItemQuery(run.key)).total == 1500
+        assert index.tally(ItemQuery(run.key)).total == 1100
         while watch.is_busy:
             watch.look(1)
-        assert index.searchable(run.key) == (1500, 1500)
+        assert index.searchable(run.key) == (1100, 1100)
         index.close()
 
 
 def test_the_thread_ends_while_it_works(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    write_run(runs, planted_rows(3000), "planted", planted_score)
+    write_run(runs, planted_rows(1200), "planted", planted_score)
     before = threading.active_count()
     with IndexBuilder(tmp_path / "index.sqlite", Source(runs)) as builder, Watch(builder):
         pass
