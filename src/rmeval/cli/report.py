@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo
 from rmeval.cli.run_options import takes_reading_options
 
@@ -47,7 +48,15 @@ def report_command(
     show_warnings()
     command = shlex.join(["rmeval", *sys.argv[1:]])
     paths = write_report(
-        runs, out, title=title, examples=examples, figures=figures, overwrite=overwrite, command=command, **reading
+        runs,
+        out,
+        title=title,
+        examples=examples,
+        figures=figures,
+        overwrite=overwrite,
+        command=command,
+        wording=with_options,
+        **reading,
     )
     echo(f"written: {paths[0]} and {len(paths) - 1} other files", err=True)
     echo(str(paths[0]))

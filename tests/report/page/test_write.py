@@ -195,7 +195,7 @@ def test_candidates_of_best_of_n(tmp_path: Path) -> None:
     for name in ("longest", "random"):
         rmeval.evaluate(f"baseline:{name}", "best-of-n", tmp_path / "data.jsonl", out=tmp_path / "runs")
     write_report(tmp_path / "runs", tmp_path / "report")
-    assert (tmp_path / "report/figures/best-of-n-best-of-n.svg").exists()
+    assert (tmp_path / "report/figures/best-of-n-curves.svg").exists()
     assert "best picked" in Page(tmp_path / "report/report.html").text
 
 

@@ -64,12 +64,19 @@ def _section(section: Section, drawn: Mapping[str, str], level: int) -> Iterator
 
 
 def _figure(figure: Figure, drawn: Mapping[str, str]) -> str:
-    svg = inline_svg(drawn[figure.name], figure.name, figure.caption)
+    svg = inline_svg(drawn[figure.name], figure.name, figure.caption, _WIDE if figure.wide else 1.2)
+    kind = ' class="wide"' if figure.wide else ""
     # Figures keep a readable size on a phone, where they scroll.
     return (
-        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="figure">{svg}</div>'
+        f'<figure{kind}><div class="scroll" tabindex="0" role="region" aria-label="figure">{svg}</div>'
         f"<figcaption>{escaped(figure.caption)}</figcaption></figure>"
     )
+
+
+_WIDE = 1.45
+"""Factor of the size of wide figures, in which letters are small."""
+_LONG = 15
+"""Rows of a comparison's table above which the page shows only its title until the reader opens it."""
 
 
 def _view(shown: Shown) -> Iterator[str]:
@@ -80,12 +87,18 @@ def _view(shown: Shown) -> Iterator[str]:
     if view.absent:
         yield f'<p class="notice">{escaped(view.absent)}</p>'
     for table in view.printed:
-        yield from _table(table)
+        yield from _folded(table) if shown.kind == "comparison" and len(table.rows) > _LONG else _table(table)
     if view.below:
         yield from ('<ul class="notes">', *(f"<li>{escaped(note)}</li>" for note in view.below), "</ul>")
     if view.source:
         yield f'<p class="faint">{"run" if view.model else "runs"}: <code>{escaped(str(view.source))}</code></p>'
     yield "</div>"
+
+
+def _folded(table: Table) -> Iterator[str]:
+    title = escaped(table.title or table.name)
+    yield f'<details class="long"><summary>{title} ({len(table.rows)} rows)</summary><div>'
+    yield from (*_table(replace(table, title="")), "</div></details>")
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from rmeval.report.views import View
+from rmeval.report.views import View, worded
 
 __all__ = ["Contents", "Figure", "Section", "Shown", "slug"]
 
@@ -31,10 +31,12 @@ class Figure:
     Attributes:
         name: Name of its files in `figures/`, without an ending.
         caption: What it shows, and how to read it.
+        wide: Whether it has the whole width of the page.
     """
 
     name: str
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ class Section:
     parts: tuple[Section, ...] = ()
     folded: bool = False
     folder: str = ""
+
+    def worded(self, wording: Callable[[str], str]) -> Section:
+        """Return the section with its texts and those of its views changed by a function."""
+        return replace(
+            self,
+            text=tuple(map(wording, self.text)),
+            views=tuple(Shown(kind, worded(view, wording)) for kind, view in self.views),
+            parts=tuple(part.worded(wording) for part in self.parts),
+        )
 
     def walk(self) -> Iterator[Section]:
         """Yield this section and all inside it."""

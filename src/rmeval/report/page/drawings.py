@@ -56,7 +56,7 @@ def draw_benchmark(one: ReportedBenchmark, folder: Path, prefix: str) -> Iterato
 
     for kind, title, numbers in _forests(models):
         draw_forest(models, numbers, f"{name}: {title} in %", *paths(kind))
-        yield Figure(f"{prefix}-{kind}", f"{title.capitalize()}; {_ROWS}.")
+        yield Figure(f"{prefix}-{kind}", f"{title.capitalize()}; {_ROWS}.", wide=True)
     if any(matrix_scopes(records) for records in models.values()):
         draw_heat(models, f"{name}: accuracy by styles of the two responses, in %", *paths("styles"))
         yield Figure(
@@ -64,6 +64,7 @@ def draw_benchmark(one: ReportedBenchmark, folder: Path, prefix: str) -> Iterato
             "Style-substance matrices: rows are the style of the better response, columns that of the worse one. Blue: "
             "above one half, orange: below. Cells below the diagonal are Easy, the diagonal is Normal, and cells above "
             "it are Hard.",
+            wide=True,
         )
     for ending in ENDINGS:
         for path in draw_planes(models, one.name, folder, "light", ending):
@@ -92,9 +93,9 @@ def _panels(one: ReportedBenchmark, paths: Callable[[str], list[Path]], prefix: 
             "line. What confidence is stands in the table of each model.",
         )
     if one.curves is not None:
-        for path in paths("best-of-n"):
+        for path in paths("curves"):
             draw_best_of_n(one.curves, path)
-        yield Figure(f"{prefix}-best-of-n", "Quality of the response that each model picks among n responses.")
+        yield Figure(f"{prefix}-curves", "Quality of the response that each model picks among n responses.")
 
 
 def _forests(models: Mapping[str, Mapping[Measure, Record]]) -> Iterator[tuple[str, str, dict[str, Measure]]]:
@@ -113,7 +114,8 @@ def _forests(models: Mapping[str, Mapping[Measure, Record]]) -> Iterator[tuple[s
             for scope in scopes
             if scope not in PARTS
         )
-    rest = {_title(one): one for one in parts(measures) if one not in main.values() and one[1] != "all"}
+    others = (one for one in parts(measures) if one not in main.values())
+    rest = {_title(one): one for one in others if one[1] != "all" and one[1] not in PARTS}
     if rest and len(rest) <= 2 * MOST_NUMBERS:
         named = list(rest.items())
         for place in range(0, len(named), MOST_NUMBERS):

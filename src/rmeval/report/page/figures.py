@@ -23,7 +23,7 @@ _KEPT = {"g", "path", "use", "defs", "clipPath", "rect", "pattern", "polygon", "
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
-def inline_svg(text: str, name: str, description: str) -> str:
+def inline_svg(text: str, name: str, description: str, scale: float = 1.0) -> str:
     """Return a figure of matplotlib as an element of a page.
 
     The page's policy forbids style attributes, so declarations become attributes. Comments and metadata are left out,
@@ -33,10 +33,11 @@ def inline_svg(text: str, name: str, description: str) -> str:
         text: The SVG file.
         name: A name that no other figure of the page has: letters, digits and hyphens.
         description: What it shows, for readers who do not see it.
+        scale: Factor of its size on the page.
     """
     root = ET.fromstring(text)
     box = escape(root.get("viewBox", ""))
-    width, height = (escape(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
+    width, height = (f"{scale * float(root.get(side, '0').removesuffix('pt')):g}" for side in ("width", "height"))
     inside = "".join(part for child in root for part in _element(child, name))
     return (
         f'<svg role="img" aria-label="{escape(description)}" viewBox="{box}" width="{width}" height="{height}">'

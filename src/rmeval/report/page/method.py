@@ -54,7 +54,7 @@ def method_section(benchmarks: Sequence[ReportedBenchmark], commands: Sequence[s
             "independent. Null baselines are scores without a model, such as the length of a response, on the same "
             "items; their ties count one half.",
             "Differences of models are paired on the items that both have; p-values are of a cluster sign-flip test, "
-            "corrected for the number of pairs (Holm). A model leads another one only if that test says so.",
+            "corrected for the number of pairs (Holm). A model leads another one only if that p-value is below 5%.",
             "Each run's identity (weights, tokenizer, template, precision, engine) is in its own section. To compute "
             "the numbers again from the run folders:",
         ),

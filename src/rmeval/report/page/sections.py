@@ -60,7 +60,7 @@ def _together(benchmarks: Sequence[ReportedBenchmark]) -> Iterator[Section]:
 def _benchmark(one: ReportedBenchmark, key: str, figures: Sequence[Figure]) -> Section:
     views = [Shown("runs", view) for view in runs_views([run.result for run in one.runs])]
     if one.curves is not None:
-        views.append(Shown("best-of-n", best_of_n_view(one.curves)))
+        views.append(Shown("curves", best_of_n_view(one.curves)))
     notes = tuple(f"{note}." for note in one.notes)
     parts = []
     if one.comparisons:

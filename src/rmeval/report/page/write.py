@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rmeval._version import __version__
@@ -36,6 +36,7 @@ def write_report(
     figures: bool = True,
     overwrite: bool = False,
     command: str = "",
+    wording: Callable[[str], str] = str,
     rule: str | None = None,
     variant: str | None = None,
     benchmark: str | None = None,
@@ -53,6 +54,7 @@ def write_report(
         figures: Whether to draw figures, which takes about half of the time and needs matplotlib.
         overwrite: Whether to replace a report in that folder.
         command: The command that made the report, which the report then states.
+        wording: How notes name parameters: a function of a note, in which backticks mark them.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of a model's scores to use, where it gives several; its first if None.
         benchmark: The `file.py:Class` of runs made with one.
@@ -68,25 +70,22 @@ def write_report(
     if examples < 0:
         raise RunError(f"`examples` must be 0 or more, not {examples}")
     _check(out, overwrite)
-    found, notes = read_reported(
-        runs, Reading(rule=rule, variant=variant, benchmark=benchmark, protocol=protocol), examples
-    )
+    reading = Reading(rule=rule, variant=variant, benchmark=benchmark, protocol=protocol)
+    found, notes = read_reported(runs, reading, examples)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with folder_draft(out) as draft:
             drawn, more = _draw(found, draft / "figures") if figures else ([[] for _ in found], [])
+            sections = report_sections(found, drawn, [command] if command else [])
             report = Contents(
                 title or f"Reward models on {', '.join(dict.fromkeys(one.name for one in found))}",
                 about_runs(found, __version__),
-                tuple(report_sections(found, drawn, [command] if command else [])),
-                (*notes, *more),
+                tuple(section.worded(wording) for section in sections),
+                tuple(map(wording, (*notes, *more))),
             )
-            _write(report, draft)
-            paths = sorted(path.relative_to(draft) for path in draft.rglob("*") if path.is_file())
-            _replace(draft, out)
+            return _write(report, draft, out)
     except OSError as error:
         raise explain_os_error(error, str(out)) from error
-    return [out / path for path in sorted(paths, key=lambda path: (path != Path(_PAGE), path))]
 
 
 def _check(out: Path, overwrite: bool) -> None:
@@ -125,7 +124,8 @@ def _draw(found: Sequence[ReportedBenchmark], folder: Path) -> tuple[list[list[F
     return [list(draw_benchmark(one, folder, key)) for one, key in zip(found, benchmark_keys(found), strict=True)], []
 
 
-def _write(report: Contents, folder: Path) -> None:
+def _write(report: Contents, folder: Path, out: Path) -> list[Path]:
+    """Write the files beside the figures, and move the folder to its place."""
     drawn = {
         figure.name: (folder / "figures" / f"{figure.name}.svg").read_text(encoding="utf-8")
         for one in report.sections
@@ -142,6 +142,9 @@ def _write(report: Contents, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    _replace(folder, out)
+    return [out / path for path in sorted(paths, key=lambda path: (path != Path(_PAGE), path))]
 
 
 def _replace(draft: Path, out: Path) -> None:
