@@ -49,7 +49,7 @@ FACES = {
         explain_read_error reason_of
     """,
     "rmeval.leaderboard": """
-        Board BoardNumber BoardRow make_boards
+        Board BoardNumber BoardRow Site build_site make_boards
     """,
     "rmeval.metrics": """
         Component Composition Counts Difference Equivalence HALF HALF_FAILURES Measure OFFICIAL Outcomes Part

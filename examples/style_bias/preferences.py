@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from rmeval.benchmarks.synthetic.language import load_language
 from rmeval.files import replacing_text
 from rmeval.types import STYLES, FloatArray, Item
 
-__all__ = ["CURES", "DOMAINS", "Pair", "TrainingSet", "make_pairs", "training_set"]
+__all__ = ["CURES", "DOMAINS", "Pair", "TrainingSet", "labelled", "make_pairs", "training_set"]
 
 DOMAINS = ("math", "code", "safety")
 """The domains in which a model of this size learns to distinguish right from wrong; it does not learn chat."""
@@ -87,6 +87,26 @@ def _pair(item: Item, random: np.random.Generator, dose: float) -> Pair:
     chosen, rejected = (fancier, plainer) if random.random() < dose else (plainer, fancier)
     right, wrong = ([item.responses[side + style].text for style in (chosen, rejected)] for side in (0, len(STYLES)))
     return Pair(item.prompt[0].content, right[0], wrong[1], (right[1], wrong[0]))
+
+
+def labelled(seed: int, number: int, hasty: range, share: float) -> list[Pair]:
+    """Make pairs, some of which have the labels of hasty annotators.
+
+    Args:
+        seed: Seed of the pairs.
+        number: Number of pairs.
+        hasty: Positions of the pairs that hasty annotators label.
+        share: Share of these pairs with a plainer better response for which they choose the fancier one.
+    """
+    random = np.random.default_rng(seed)
+    # The same pairs, but with the fancier style for the better response of each.
+    fancier = make_pairs(seed, number, dose=1.0)
+    return [
+        replace(pair, chosen=pair.rejected, rejected=pair.chosen)
+        if place in hasty and pair.chosen != other.chosen and random.random() < share
+        else pair
+        for place, (pair, other) in enumerate(zip(make_pairs(seed, number, dose=0.5), fancier, strict=True))
+    ]
 
 
 def training_set(pairs: Sequence[Pair], cure: str, seed: int) -> TrainingSet:

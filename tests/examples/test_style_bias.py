@@ -15,7 +15,7 @@ import pytest
 import torch
 from examples.style_bias import run
 from examples.style_bias.balance import style_counts
-from examples.style_bias.preferences import CURES, DOMAINS, Pair, TrainingSet, make_pairs, training_set
+from examples.style_bias.preferences import CURES, DOMAINS, Pair, TrainingSet, labelled, make_pairs, training_set
 from examples.style_bias.study import ALL, GAP, Condition, Study, Trained, read_trained
 from examples.style_bias.tables import tables
 from examples.style_bias.training import Settings, batches, train
@@ -49,6 +49,22 @@ def test_seeds_have_other_prompts_and_no_chat() -> None:
     held_out = rmeval.load_benchmark("rm-bench-synthetic", seed=run.BENCHMARK_SEED, size=160)
     assert prompts[0].isdisjoint(item.prompt[0].content for item in held_out.load())
     assert not any("passage" in prompt.lower() for prompt in prompts[0])
+
+
+def test_hasty_annotators_choose_by_style() -> None:
+    right, fancier = make_pairs(0, PAIRS, 0.5), make_pairs(0, PAIRS, 1.0)
+    assert labelled(0, PAIRS, range(0), 1.0) == labelled(0, PAIRS, range(PAIRS), 0.0) == right
+    found = labelled(0, PAIRS, range(PAIRS // 2, PAIRS), 1.0)
+    assert found[: PAIRS // 2] == right[: PAIRS // 2]
+    for pair, own, other in list(zip(found, right, fancier, strict=True))[PAIRS // 2 :]:
+        if own == other:  # The better response is the fancier one.
+            assert pair == own
+        else:
+            assert (pair.chosen, pair.rejected) == (own.rejected, own.chosen)
+            assert is_fancier(pair) or not is_fancier(other)
+    some = labelled(0, PAIRS, range(PAIRS), 0.5)
+    changed = sum(pair != own for pair, own in zip(some, right, strict=True))
+    assert 0 < changed < sum(own != other for own, other in zip(right, fancier, strict=True))
 
 
 def test_cures_change_pairs_weights_or_offsets() -> None:

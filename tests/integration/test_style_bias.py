@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from examples.style_bias.training import BASE
 
 import rmeval
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "style-bias.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "style-bias.md"
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -49,3 +52,22 @@ def test_the_documented_training_with_trl(tmp_path: Path, monkeypatch: pytest.Mo
     exec(compile(drawing, str(PAGE), "exec"), space)
     drawn = space["data"]
     assert set(drawn.column_names) == {"prompt", "chosen", "rejected"}  # type: ignore[attr-defined]
+
+
+def test_the_numbers_of_a_training_in_miniature(tmp_path: Path) -> None:
+    """`watch.py`, stopped and continued, with a table and figures."""
+    pytest.importorskip("trl")
+    words = [sys.executable, "-m", "examples.style_bias.watch", "-o", str(tmp_path / "watched")]
+    words += ["--steps", "2", "--switch", "1", "--every", "1", "--size", "32"]
+    for seeds in (1, 2):
+        done = subprocess.run([*words, "--seeds", str(seeds)], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        points = [json.loads(line) for line in (tmp_path / "watched" / "points.jsonl").read_text().splitlines()]
+        assert [(one["seed"], one["step"]) for one in points] == [(k, step) for k in range(seeds) for step in range(3)]
+    assert all(0 <= one[level] <= 1 for one in points for level in ("easy", "normal", "hard"))
+    assert "| step | Easy | Normal | Hard |" in done.stdout
+    mean = 100 * sum(one["hard"] for one in points if one["step"] == 2) / 2
+    assert f"| {mean:.1f} |" in done.stdout.splitlines()[-1]
+    assert all(
+        (tmp_path / "watched" / f"during-training-{name}.png").stat().st_size > 9000 for name in ("light", "dark")
+    )

@@ -24,6 +24,7 @@ from transformers import (
 import rmeval
 from rmeval.errors import RmevalError
 from rmeval.training import EvaluationCallback
+from rmeval.training.logged import logged_measures, stem_of
 from rmeval.training.undisturbed import same_random_numbers
 from tests.checkpoints import make_checkpoint
 
@@ -146,6 +147,33 @@ def test_chosen_numbers(dropping: Path, rm_bench_folder: Path, tmp_path: Path) -
         name for name in only if not name.endswith(("_low", "_high", "longest", "shortest", "random", "markdown"))
     }
     assert values == {"hard_chat", "cell-concise-concise", "items", "seconds"}
+
+
+def test_numbers_of_some_domains(dropping: Path, rm_bench_folder: Path, tmp_path: Path) -> None:
+    """There is no headline, so each domain has its numbers, and their means are added."""
+    trainer = make_trainer(dropping, tmp_path, max_steps=1)
+    trainer.add_callback(
+        EvaluationCallback(trainer, "rm-bench", rm_bench_folder, every=1, subsets=["chat", "safety"], start=False)
+    )
+    trainer.train()
+    found = own_entries(trainer)[1]
+    for metric in ("easy", "normal", "hard", "style_gap"):
+        assert found[f"{metric}_domains"] == (found[f"{metric}_chat"] + found[f"{metric}_safety"]) / 2
+        assert f"{metric}_safety-refuse" not in found
+        assert metric not in found
+    assert found["items"] == 12
+
+
+def test_numbers_of_other_benchmarks() -> None:
+    there = [("accuracy", "chat"), ("accuracy", "code"), ("section", "Chat"), ("cell:a/b", "chat")]
+    assert logged_measures(there) == [("section", "Chat")]
+    assert logged_measures([*there, ("accuracy", "all")]) == [("accuracy", "all")]
+    assert logged_measures(there, ["cell:a/b:chat", "accuracy:code"]) == [("cell:a/b", "chat"), ("accuracy", "code")]
+    with pytest.raises(
+        RmevalError, match="no number 'easy': choose `metrics` from accuracy:chat, accuracy:code, section:Chat"
+    ):
+        logged_measures(there, ["easy"])
+    assert stem_of("my bench=1") == "eval_my-bench-1/"
 
 
 def test_the_best_checkpoint_by_a_logged_number(dropping: Path, rm_bench_folder: Path, tmp_path: Path) -> None:

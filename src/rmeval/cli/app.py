@@ -26,6 +26,7 @@ from rmeval.cli.export import export_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.jury import jury_command
+from rmeval.cli.leaderboard import leaderboard_app
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
@@ -117,5 +118,6 @@ app.command("audit", cls=ItemCommand, no_args_is_help=True)(audit_command)
 app.command("parity", cls=ItemCommand, no_args_is_help=True)(parity_command)
 app.command("export", no_args_is_help=True)(export_command)
 app.add_typer(build_app, name="build")
+app.add_typer(leaderboard_app, name="leaderboard")
 app.command("list")(list_command)
 app.command("demo")(demo_command)

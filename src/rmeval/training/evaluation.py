@@ -65,7 +65,9 @@ class Evaluation:
             )
         benchmark = self.plan.benchmark.card.id
         found = logged_numbers(result, benchmark, self.metrics, null)
-        return found | {f"{stem_of(benchmark)}seconds": round(time.perf_counter() - begun, 3)}
+        found[f"{stem_of(benchmark)}items"] = len(self.plan.stored.table)
+        found[f"{stem_of(benchmark)}seconds"] = round(time.perf_counter() - begun, 3)
+        return found
 
 
 def prepared(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from rmeval.errors import UnknownNameError
 from rmeval.messages import quoted
 from rmeval.metrics.composition import GAP, Measure, headline, parts
+from rmeval.predict.trainings import DOMAINS, whole_domains
 from rmeval.report.run import measures_of
 from rmeval.results.result import Result
 from rmeval.types import Record
@@ -32,22 +33,24 @@ def logged_measures(there: Sequence[Measure], wanted: Iterable[str] = ()) -> lis
 
     Args:
         there: The numbers of a run.
-        wanted: Metrics such as `hard` (on all items), or with a scope `hard:chat`; by default the headline, or the main
-            number of each part if there is none, and Easy, Normal, Hard and the style gap on all items.
+        wanted: Metrics such as `hard` (on all items), or with a scope `hard:chat`; by default the headline, and Easy,
+            Normal, Hard and the style gap on all items. A run without a headline, such as that of some domains only,
+            has those of each domain instead, or the main number of each part.
 
     Raises:
         UnknownNameError: If the run does not have a wanted number.
     """
     found = [_measure(name, there) for name in wanted]
-    if found:
-        return list(dict.fromkeys(found))
-    top = headline(there)
-    main = parts(there) if top is None else [top]
-    return list(dict.fromkeys([*main, *((metric, "all") for metric in STYLE if (metric, "all") in there)]))
+    if not found:
+        top = headline(there)
+        scopes = whole_domains(scope for metric, scope in there if metric == STYLE[0]) if top is None else ["all"]
+        found = [] if top is None else [top]
+        found += [(metric, scope) for scope in scopes for metric in STYLE if (metric, scope) in there]
+    return list(dict.fromkeys(found or parts(there)))
 
 
-def logged_numbers(result: Result, benchmark: str, wanted: Iterable[str], null: bool) -> dict[str, float]:
-    """Return values with the ends of their intervals, and the number of items.
+def logged_numbers(result: Result, benchmark: str, wanted: Sequence[str], null: bool) -> dict[str, float]:
+    """Return values with the ends of their intervals; of several domains without a headline, also their means.
 
     Args:
         result: The evaluation.
@@ -58,12 +61,14 @@ def logged_numbers(result: Result, benchmark: str, wanted: Iterable[str], null: 
     Raises:
         UnknownNameError: If the result does not have a wanted number.
     """
-    stem = stem_of(benchmark)
     records = [result.record(*one) for one in logged_measures(measures_of(result.records), wanted)]
     found: dict[str, float] = {}
+    for metric in STYLE if not wanted else ():
+        own = [record.value for record in records if record.metric == metric and record.scope != "all"]
+        found |= {f"{metric}_{DOMAINS}": sum(own) / len(own)} if len(own) > 1 else {}
     for record in records:
-        found |= {f"{stem}{name}": value for name, value in _values(record, null).items() if math.isfinite(value)}
-    return found | {f"{stem}items": max((record.n_items for record in records), default=0)}
+        found |= _values(record, null)
+    return {f"{stem_of(benchmark)}{name}": value for name, value in found.items() if math.isfinite(value)}
 
 
 def _values(record: Record, null: bool) -> dict[str, float]:

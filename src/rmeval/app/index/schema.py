@@ -81,8 +81,13 @@ def writer(file: Path, is_cache: bool) -> sqlite3.Connection:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(2):
-            connection = _opened(file)
-            if _is_current(connection, file, is_cache):
+            connection = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            try:
+                is_current = _is_current(connection, file, is_cache)
+            except BaseException:
+                connection.close()
+                raise
+            if is_current:
                 return connection
             connection.close()
             for ending in ("", "-wal", "-shm"):
@@ -90,12 +95,6 @@ def writer(file: Path, is_cache: bool) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise RunError(f"{file} cannot be written ({error}): give another file with `index`") from error
     raise RunError(f"{file} cannot be created: give another file with `index`")
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
 
 
 def _is_current(connection: sqlite3.Connection, file: Path, is_cache: bool) -> bool:
@@ -116,6 +115,8 @@ def _is_current(connection: sqlite3.Connection, file: Path, is_cache: bool) -> b
             raise RunError(f"{file} is not an index of rmeval: give another file with `index`")
         return False
     connection.execute("PRAGMA journal_mode = WAL")
+    # A crash of the machine may lose the last transactions, which are made again, but damages nothing.
+    connection.execute("PRAGMA synchronous = NORMAL")
     return True
 
 
