@@ -147,10 +147,12 @@ def test_the_page_of_a_run(page: Any) -> None:
 def test_accessibility_and_looks(browser: Any, site: Path, tmp_path: Path) -> None:
     folder = screenshot_folder(tmp_path)
     own = sorted((site / "runs").glob("rm-bench-synthetic--baseline-longest*"))
-    for name, file in zip(("leaderboard", "leaderboard-worst", "leaderboard-run"), ("index.html", *own), strict=True):
+    for name, file in zip(
+        ("leaderboard", "leaderboard-worst", "leaderboard-run"), (site / "index.html", *own), strict=True
+    ):
         for scheme in ("light", "dark"):
             view = {"width": 390, "height": 800}
-            with page_of(browser, (site / file).as_uri(), viewport=view, color_scheme=scheme) as found:
+            with page_of(browser, file.as_uri(), viewport=view, color_scheme=scheme) as found:
                 assert serious_violations(found) == []
                 assert not scrolls_sideways(found)
                 screenshots(found, folder, name)
