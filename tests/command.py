@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -70,6 +71,29 @@ def running(*arguments: object) -> subprocess.Popen[str]:
 
     command_line = [sys.executable, "-m", "rmeval", *map(str, arguments)]
     return subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `rmeval ARGUMENTS`, a command that prints the address of its pages first, until the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rmeval", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found, process.communicate()[1]
+        yield found[0], process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

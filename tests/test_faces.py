@@ -49,7 +49,7 @@ FACES = {
         explain_read_error reason_of
     """,
     "rmeval.leaderboard": """
-        Board BoardNumber BoardRow make_boards
+        Board BoardNumber BoardRow Site build_site make_boards
     """,
     "rmeval.metrics": """
         Component Composition Counts Difference Equivalence HALF HALF_FAILURES Measure OFFICIAL Outcomes Part
@@ -96,8 +96,11 @@ FACES = {
         chosen_view comparison_view csv_text draw_analysis draw_best_of_n draw_cascade draw_comparison draw_matrix
         draw_plan draw_style_control draw_trainings estimate_view html_text item_analysis_view json_value jury_view
         latex_text leads_view markdown_text parity_view plan_view run_view runs_views style_control_view
-        trainings_view variance_view views_text wrong_view
+        trainings_view variance_view views_text write_report wrong_view
         correlations_view draw_correlations
+    """,
+    "rmeval.report.page": """
+        page_html
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint

@@ -62,7 +62,8 @@ class WritableHub:
         pulls: All pull requests, in order.
         created: The repositories that were created, with their visibility.
         requests: The method and path of every request.
-        refuses: A status with which the hub answers every write.
+        refuses: A status with which the hub answers each commit and each new repository.
+        served: Full commit of each repository's `main`.
     """
 
     root: Path
@@ -74,6 +75,7 @@ class WritableHub:
     requests: list[str] = field(default_factory=list)
     refuses: int = 0
     objects: dict[str, bytes] = field(default_factory=dict)
+    served: dict[str, str] = field(default_factory=dict)
 
     @property
     def writes(self) -> list[str]:
@@ -141,7 +143,7 @@ class WritableHandler(Handler):
         user, create_pr = self.user(), "create_pr=1" in urlsplit(self.path).query
         if user is None:
             return self.refuse(401, message="Invalid username or password.")
-        if self.hub.refuses:
+        if self.hub.refuses and action == "commit":
             return self.refuse(self.hub.refuses, message="refused")
         own = any(f"refs/pr/{one.number}" == revision and one.author == user for one in self.hub.pulls)
         if owner != user and not create_pr and not own:
@@ -314,7 +316,7 @@ def serve_writable(root: Path, users: dict[str, str]) -> Iterator[WritableHub]:
         users: Tokens with the user of each.
     """
     hub = WritableHub(root, users)
-    handler = type("Here", (WritableHandler,), {"root": root, "commits": {}, "hub": hub})
+    handler = type("Here", (WritableHandler,), {"root": root, "commits": hub.served, "hub": hub})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     hub.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -42,10 +42,10 @@ def test_the_address_of_an_item_keeps_the_filter() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("outcome", "lost", "`outcome` is 'lost': choose from wrong, tie, right, unscored"),
-        ("sort", "1; DROP TABLE run", "`sort` is .*: choose from margin"),
-        ("margin-min", "nan", "`margin-min` is 'nan': give a number"),
-        ("length-max", "ten", "`length-max` is 'ten': give a number"),
+        ("outcome", "lost", "the address has outcome='lost': choose from wrong, tie, right, unscored"),
+        ("sort", "1; DROP TABLE run", "the address has sort=.*: choose from margin"),
+        ("margin-min", "nan", "the address has margin-min='nan': give a number"),
+        ("length-max", "ten", "the address has length-max='ten': give a number"),
         ("after", "x_y", "is not a place in a list"),
     ],
 )

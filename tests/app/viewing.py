@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import http.client
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import rmeval
 from rmeval.app.application import viewer_application
@@ -18,6 +22,26 @@ from rmeval.app.watch import Watch
 from rmeval.models import RewardModel
 from rmeval.web.server import PageServer
 from tests.samples import pair_rows
+
+
+class Fetched(NamedTuple):
+    """What the server answers."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def problem(self) -> str:
+        """The sentence of a page that says why a request is refused; empty on other pages."""
+        found = re.search(r'<p role="alert">(.*?)</p>', self.text)
+        return html.unescape(found[1]) if found else ""
+
+    @property
+    def links(self) -> list[str]:
+        """The addresses to which the page leads, each once."""
+        found = re.findall(r'href="(/[^"]*)"', self.text)
+        return list(dict.fromkeys(html.unescape(one) for one in found))
 
 
 @dataclass(frozen=True)
@@ -31,6 +55,21 @@ class Viewing:
 
     address: str
     viewer: Viewer
+
+    def get(self, path: str = "/", method: str = "GET", **headers: str) -> Fetched:
+        """Send a request with the path exactly as it is given."""
+        place = urlsplit(self.address)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=60)
+        try:
+            connection.putrequest(method, path, skip_host="host" in headers)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            text = response.read().decode()
+            return Fetched(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
+        finally:
+            connection.close()
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def environment(name: str) -> Path:
     """The folder of programs of an environment, which is built if it is not there.
 
     Args:
-        name: `vllm` or `ray`.
+        name: `vllm`, `ray` or `trackers`.
     """
     here = (sys.version_info[:2], platform.system(), platform.machine())
     if here != MADE_FOR:

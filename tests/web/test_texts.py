@@ -67,3 +67,9 @@ def test_marks_in_markdown(one: str, two: str, shown: str | None) -> None:
         assert "<table>" in found
     else:
         assert found == shown
+
+
+def test_marked_words_that_follow_each_other_share_a_mark() -> None:
+    """A long text has no tens of thousands of marks."""
+    assert rendered((("one two  three", True), (" end", False))) == "<p><mark>one two  three</mark> end</p>\n"
+    assert rendered((("one **two** three", True),)).count("<mark>") == 3

@@ -224,17 +224,23 @@ def _cells(index: Index, run: IndexedRun, chosen: Sequence[str]) -> Iterator[Cho
 
 def _columns(chosen: Filter, other: str) -> Iterator[Column]:
     yield Column("item")
-    yield Column("subset")
-    yield Column("cell")
     yield Column("outcome")
-    for name, label in (("margin", "margin"), ("length", "length difference")):
-        down = chosen.query.sort == f"-{name}"
-        own = chosen.query.sort.removeprefix("-") == name
-        order: Literal["ascending", "descending", ""] = ("descending" if down else "ascending") if own else ""
-        address = chosen.changed(sort=f"-{name}" if own and not down else name).items
-        yield Column(label, "number", address, order)
+    yield _sorted(chosen, "margin", "margin")
     if chosen.query.other is not None:
         yield Column(f"margin of {other}", "number")
+    yield _sorted(chosen, "length", "length difference")
+    yield Column("subset")
+    yield Column("cell")
+
+
+def _sorted(chosen: Filter, name: str, label: str) -> Column:
+    """A column that sorts the list; the other way round if it already does."""
+    down = chosen.query.sort == f"-{name}"
+    own = chosen.query.sort.removeprefix("-") == name
+    address = chosen.changed(sort=f"-{name}" if own and not down else name).items
+    if not own:
+        return Column(label, "number", address)
+    return Column(label, "number", address, "descending" if down else "ascending")
 
 
 def _shown(chosen: Filter, row: ComparisonRow) -> ShownRow:

@@ -127,7 +127,7 @@ def _one_of(params: Params, name: str, choices: Sequence[_Name]) -> _Name | None
     given = first_of(params, name)
     found = next((one for one in choices if one == given), None)
     if given and found is None:
-        raise DataError(f"`{name}` is {quoted(given, 60)}: choose from {', '.join(choices)}")
+        raise DataError(f"the address has {name}={quoted(given, 60)}: choose from {', '.join(choices)}")
     return found
 
 
@@ -142,7 +142,7 @@ def _number(params: Params, name: str, default: float) -> float:
     except ValueError:
         found = math.nan
     if math.isnan(found):
-        raise DataError(f"`{name}` is {quoted(given, 60)}: give a number")
+        raise DataError(f"the address has {name}={quoted(given, 60)}: give a number")
     return found
 
 

@@ -89,6 +89,7 @@ class LeaderboardView:
         columns: The columns.
         rows: The rows that are left.
         total: Number of rows of the board.
+        is_ranked: Whether any row has a rank; the first column is that of ranks.
         all: The address of the board without a filter; empty if there is no filter.
     """
 
@@ -101,6 +102,7 @@ class LeaderboardView:
     columns: Sequence[Column] = ()
     rows: Sequence[ShownModel] = ()
     total: int = 0
+    is_ranked: bool = False
     all: str = ""
 
 
@@ -133,6 +135,7 @@ def leaderboard_view(boards: Sequence[Board], pages: Mapping[Path, str], params:
         list(_columns(board, facts, order, fields)),
         [_shown(row, board, facts, pages) for row in order.sorted(rows)],
         len(board.rows),
+        _is_ranked(board),
         address("/", benchmark=fields["benchmark"]) if narrow else "",
     )
 
@@ -227,6 +230,10 @@ class _Order:
         return (0.0, text.casefold()) if text else None
 
 
+def _is_ranked(board: Board) -> bool:
+    return any(row.rank is not None for row in board.rows)
+
+
 def _text(measure: Measure) -> str:
     """A number's name in addresses."""
     return " ".join(measure)
@@ -242,7 +249,8 @@ def _columns(board: Board, facts: Sequence[str], order: _Order, fields: Mapping[
             label, "number" if is_number else "text", link, ("descending" if down else "ascending") if own else ""
         )
 
-    yield Column("rank", "number")
+    if _is_ranked(board):
+        yield Column("rank", "number")
     yield column("model", "model", False)
     for measure in board.measures:
         yield column(_text(measure), clean(measure_name(measure)), True)

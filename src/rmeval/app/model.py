@@ -14,7 +14,7 @@ from rmeval.app.viewer import Viewer
 from rmeval.errors import DataError
 from rmeval.messages import quoted
 from rmeval.models.cards import descriptor_of
-from rmeval.published import place_among, published_boards
+from rmeval.published import Place, places_of
 from rmeval.report.cells import clean
 from rmeval.report.html import html_text
 from rmeval.report.run import run_view
@@ -36,7 +36,7 @@ class ShownRun:
         problem: Why there are no numbers; empty if there are.
         numbers: Its tables.
         has_matrix: Whether the benchmark has a style-substance matrix, which can be drawn.
-        places: Its places among published results, one sentence each.
+        places: Its places on further published boards, one sentence each.
         links: Names and addresses of its items and of its analysis.
     """
 
@@ -102,7 +102,8 @@ def _run(viewer: Viewer, run: IndexedRun) -> ShownRun:
         title,
         numbers=Markup(html_text([run_view(result)])),
         has_matrix=any(record.metric == "easy" for record in result.records),
-        places=list(_places(result)),
+        # The place on the main board is among the notes below the numbers.
+        places=[_place(place) for place in places_of(result)[1:]],
         links=[
             ("misjudged items", address("/items", run=run.key, outcome="wrong")),
             ("all items", address("/items", run=run.key)),
@@ -111,12 +112,7 @@ def _run(viewer: Viewer, run: IndexedRun) -> ShownRun:
     )
 
 
-def _places(result: Result) -> Iterator[str]:
-    for board in published_boards(str(result.manifest["benchmark"]["id"])):
-        metric, scope = board.headline
-        own = [one for one in result.records if (one.metric, one.scope) == (metric, scope)]
-        # A selection of the items is not what the published numbers are of.
-        if own and not result.manifest["selection"]:
-            place = place_among(own[0], board)
-            marked = ", ".join(row.model for row in place.marked)
-            yield clean(place.sentence + (f" (among its ranks: {marked})" if marked else ""))
+def _place(place: Place) -> str:
+    """A sentence on the place, with the rows near it that contradict themselves."""
+    marked = ", ".join(row.model for row in place.marked)
+    return clean(f"{place.sentence} (these among its ranks: {marked})" if marked else place.sentence)

@@ -26,12 +26,14 @@ from rmeval.cli.export import export_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.jury import jury_command
+from rmeval.cli.leaderboard import leaderboard_app
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
 from rmeval.cli.parity import parity_command
 from rmeval.cli.plan import plan_command
 from rmeval.cli.push import push_command
+from rmeval.cli.report import report_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
@@ -95,6 +97,7 @@ app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("view", no_args_is_help=True)(view_command)
 app.command("compare", no_args_is_help=True)(compare_command)
+app.command("report", no_args_is_help=True)(report_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
 app.command("bon", no_args_is_help=True)(bon_command)
 app.command("cascade", no_args_is_help=True)(cascade_command)
@@ -115,5 +118,6 @@ app.command("audit", cls=ItemCommand, no_args_is_help=True)(audit_command)
 app.command("parity", cls=ItemCommand, no_args_is_help=True)(parity_command)
 app.command("export", no_args_is_help=True)(export_command)
 app.add_typer(build_app, name="build")
+app.add_typer(leaderboard_app, name="leaderboard")
 app.command("list")(list_command)
 app.command("demo")(demo_command)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -93,75 +94,77 @@ def push_command(
     show_warnings()
     trackers = {"wandb": wandb, "trackio": trackio, "mlflow": mlflow}
     projects = {name: project for name, project in trackers.items() if project is not None}
-    _check(to_dataset, to_model, every_eval_ever, projects, pr or public, task_id)
+    targets = _Targets(to_dataset, pr, public, to_model, task_id, every_eval_ever, projects)
+    targets.check()
     shared = runs_to_share(runs, rule, benchmark, protocol)
-    files = _interchange(shared, evaluator, relationship.value) if every_eval_ever is not None else {}
-    plans = list(_plans(shared, to_dataset, to_model, pr, public, task_id, not dry_run))
+    files: dict[str, bytes] = {}
+    if every_eval_ever is not None:
+        from rmeval.push.every_eval_ever import every_eval_ever_files
+
+        files = every_eval_ever_files(shared, evaluator=evaluator, relationship=relationship.value)
+    # Before anything is sent, so that a wrong target of the hub ends the command first.
+    plans = list(targets.plans(shared, write=not dry_run))
     if dry_run:
-        _show(shared, files, every_eval_ever, projects, plans)
+        _show(shared, files, targets, plans)
         return
-    for sent in _send(shared, files, every_eval_ever, projects, plans):
+    for sent in _send(shared, files, targets, plans):
         echo(f"{sent.target}: {sent.done}" + (f": {sent.url}" if sent.url else ""))
 
 
-def _check(
-    to_dataset: str | None,
-    to_model: str | None,
-    every_eval_ever: Path | None,
-    projects: Mapping[str, str],
-    of_dataset: bool,
-    task_id: str | None,
-) -> None:
-    if not (to_dataset or to_model or every_eval_ever or projects):
-        raise RmevalError(
-            "no target is named: give --to-dataset, --to-model, --every-eval-ever, --wandb, --trackio or --mlflow"
-        )
-    if of_dataset and not to_dataset:
-        raise RmevalError("--pr and --public are for a data set: give --to-dataset, or leave them out")
-    if task_id is not None and not to_model:
-        raise RmevalError("--task-id is for a model's page: give --to-model, or leave it out")
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """What receives the runs."""
 
+    data_set: str | None
+    pr: bool
+    public: bool
+    model: str | None
+    task_id: str | None
+    folder: Path | None
+    projects: Mapping[str, str]
 
-def _interchange(runs: tuple[SharedRun, ...], evaluator: str, relationship: Any) -> dict[str, bytes]:
-    from rmeval.push.every_eval_ever import every_eval_ever_files
+    def check(self) -> None:
+        """Check that there is a target, and that options belong to one.
 
-    return every_eval_ever_files(runs, evaluator=evaluator, relationship=relationship)
+        Raises:
+            RmevalError: If not.
+        """
+        if self.data_set is None and self.model is None and self.folder is None and not self.projects:
+            raise RmevalError(
+                "no target is named: give --to-dataset, --to-model, --every-eval-ever, --wandb, --trackio or --mlflow"
+            )
+        if (self.pr or self.public) and self.data_set is None:
+            raise RmevalError("--pr and --public are for a data set: give --to-dataset, or leave them out")
+        if self.task_id is not None and self.model is None:
+            raise RmevalError("--task-id is for a model's page: give --to-model, or leave it out")
 
+    def plans(self, runs: tuple[SharedRun, ...], write: bool) -> Iterator[HubPlan]:
+        """Yield the plans for the hub."""
+        urls: dict[str, str] = {}
+        notes: tuple[str, ...] = ()
+        if self.data_set is not None:
+            from rmeval.push.dataset import dataset_url, plan_dataset
 
-def _plans(
-    runs: tuple[SharedRun, ...],
-    to_dataset: str | None,
-    to_model: str | None,
-    pr: bool,
-    public: bool,
-    task_id: str | None,
-    write: bool,
-) -> Iterator[HubPlan]:
-    """Plan the commits before anything is sent, so that an error of one target comes before a commit to another."""
-    urls: dict[str, str] = {}
-    if to_dataset is not None:
-        from rmeval.push.dataset import dataset_url, plan_dataset
+            plan = plan_dataset(runs, self.data_set, pr=self.pr, public=self.public, write=write)
+            urls = {run.name: dataset_url(self.data_set, run) for run in runs}
+            if plan.missing and not plan.public:
+                notes = (f"the pull request links to {plan.target}, which is private: others cannot open it",)
+            yield plan
+        if self.model is not None:
+            from rmeval.push.model_results import plan_model
 
-        yield plan_dataset(runs, to_dataset, pr=pr, public=public, write=write)
-        urls = {run.name: dataset_url(to_dataset, run) for run in runs}
-    if to_model is not None:
-        from rmeval.push.model_results import plan_model
-
-        yield plan_model(runs, to_model, task_id=task_id, source_urls=urls, write=write)
+            plan = plan_model(runs, self.model, task_id=self.task_id, source_urls=urls, write=write)
+            yield replace(plan, notes=(*plan.notes, *notes))
 
 
 def _send(
-    runs: tuple[SharedRun, ...],
-    files: Mapping[str, bytes],
-    folder: Path | None,
-    projects: Mapping[str, str],
-    plans: list[HubPlan],
+    runs: tuple[SharedRun, ...], files: Mapping[str, bytes], targets: _Targets, plans: list[HubPlan]
 ) -> Iterator[Sent]:
-    if folder is not None:
+    if targets.folder is not None:
         from rmeval.push.every_eval_ever import write_files
 
-        yield write_files(files, folder)
-    for tracker, project in projects.items():
+        yield write_files(files, targets.folder)
+    for tracker, project in targets.projects.items():
         from rmeval.push.trackers import log_runs, logged_run
 
         yield log_runs(tracker, project, [logged_run(run) for run in runs])
@@ -171,36 +174,28 @@ def _send(
         yield plan.send()
 
 
-def _show(
-    runs: tuple[SharedRun, ...],
-    files: Mapping[str, bytes],
-    folder: Path | None,
-    projects: Mapping[str, str],
-    plans: list[HubPlan],
-) -> None:
+def _show(runs: tuple[SharedRun, ...], files: Mapping[str, bytes], targets: _Targets, plans: list[HubPlan]) -> None:
     """Print what would be sent: every text in full, and of a table its size."""
-    if folder is not None:
-        echo(f"the folder {folder}:")
-        _show_files(files)
-    for tracker, project in projects.items():
+    if targets.folder is not None:
+        echo(f"the folder {targets.folder}:", *_listed(files))
+    for tracker, project in targets.projects.items():
         from rmeval.push.trackers import logged_run
 
         for run in map(logged_run, runs):
             echo(f"{project} in {tracker}: run {run.name}")
             echo(*(f"  {name}: {fact}" for name, fact in run.facts.items()))
-            echo(*(f"  {name} = {value:.6g}" for name, value in run.values.items()))
+            echo(*(f"  {name} = {value!r}" for name, value in run.values.items()))
     for plan in plans:
-        echo(f"{plan.target}: {plan.how}", f"  message: {plan.title}")
-        echo(*(f"    {line}" for line in plan.description.splitlines()))
-        _show_files(plan.files)
-        echo(*(f"  unchanged: {path}" for path in plan.unchanged))
+        message = [f"  message: {plan.title}", *(f"    {line}" for line in plan.description.splitlines())]
+        unchanged = (f"  unchanged: {path}" for path in plan.unchanged)
+        echo(f"{plan.target}: {plan.how}", *(message if plan.files else ()), *_listed(plan.files), *unchanged)
         for note in plan.notes:
             echo(f"note: {note}", err=True)
     echo("dry run: nothing was sent")
 
 
-def _show_files(files: Mapping[str, bytes]) -> None:
+def _listed(files: Mapping[str, bytes]) -> Iterator[str]:
     for path, content in sorted(files.items()):
-        echo(f"  {path}: {len(content):,} bytes")
+        yield f"  {path}: {len(content):,} bytes"
         if not path.endswith(".parquet"):
-            echo(*(f"    {line}" for line in content.decode("utf-8", "replace").splitlines()))
+            yield from (f"    {line}" for line in content.decode("utf-8", "replace").splitlines())

@@ -14,6 +14,7 @@ from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
     from rmeval.results.verify import Verification
+    from rmeval.runs.rescore import Rescoring
 
 __all__ = ["verify_command"]
 
@@ -27,6 +28,12 @@ def verify_command(
         typer.Option(
             help="Data of the benchmark, to compare items and labels with. Default: the digests that come with rmeval."
         ),
+    ] = None,
+    rescore: Annotated[
+        int | None, typer.Option(min=1, help="Score this number of items again, drawn at random, with --model.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model of --rescore, as rmeval run takes it; the bundle's name is not used.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all checks as JSON.")] = False,
     benchmark: o.OwnBenchmark = None,
@@ -43,9 +50,10 @@ def verify_command(
     from rmeval.results.verify import verify_run
 
     show_warnings()
+    further = _rescoring(rescore, model, data)
     found = []
     for path in dict.fromkeys(path for place in places for path in bundles_in(place)):
-        one = verify_run(path, data=data, benchmark=benchmark, protocol=protocol)
+        one = verify_run(path, data=data, benchmark=benchmark, protocol=protocol, further=further)
         found.append(one)
         if not as_json:
             _show(one)
@@ -55,6 +63,16 @@ def verify_command(
         echo_json([one.to_dict() for one in found], indent=1)
     if not all(one.holds for one in found):
         raise typer.Exit(1)
+
+
+def _rescoring(rescore: int | None, model: str | None, data: str | None) -> Rescoring | None:
+    if rescore is None and model is None:
+        return None
+    if rescore is None or model is None:
+        raise RmevalError("--rescore and --model need each other: give both, such as --rescore 50 --model my/model")
+    from rmeval.runs.rescore import Rescoring
+
+    return Rescoring(model, rescore, data)
 
 
 def _show(one: Verification) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,9 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
     Raises:
         RmevalError: If the file cannot be written.
     """
-    views = [_with_options(view) for view in views]
+    from rmeval.report.views import worded
+
+    views = [worded(view, with_options) for view in views]
     if form is Format.table and out is None:
         from rmeval.report.terminal import print_views
 
@@ -92,15 +93,6 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
     except OSError as error:
         raise explain_os_error(error, str(out)) from error
     echo(f"written: {out}", err=True)
-
-
-def _with_options(view: View) -> View:
-    tables = (
-        replace(table, title=with_options(table.title), notes=tuple(map(with_options, table.notes)))
-        for table in view.tables
-    )
-    about, notes = (tuple(map(with_options, texts)) for texts in (view.about, view.notes))
-    return replace(view, tables=tuple(tables), about=about, notes=notes, absent=with_options(view.absent))
 
 
 def _text(views: Sequence[View], form: Format) -> str:

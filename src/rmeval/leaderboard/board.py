@@ -13,7 +13,7 @@ from rmeval.errors import RunError
 from rmeval.metrics.composition import Measure, absence, headline
 from rmeval.metrics.targets import merit
 from rmeval.models.cards import Descriptor, descriptor_of
-from rmeval.published import PublishedBoard, PublishedRow, published_boards
+from rmeval.published import PublishedBoard, PublishedRow, place_notes, published_boards
 from rmeval.report.run import measures_of, without_lone_parts
 from rmeval.results.align import run_names
 from rmeval.results.compare import compare_runs
@@ -29,6 +29,8 @@ __all__ = ["BASELINE", "Board", "BoardNumber", "BoardRow", "make_boards"]
 
 BASELINE = "baseline"
 """The kind of null baselines."""
+_SUMS = ("average", "section", "composite", "language", "category")
+"""Metrics of a part that consists of several subsets."""
 _MOST = 24
 """Numbers of a board; of more, the accuracies of subsets are left out."""
 
@@ -125,8 +127,8 @@ def _on_same_data(name: str, results: Sequence[Result]) -> Iterator[tuple[str, l
 def _board(name: str, title: str, results: Sequence[Result], published: Sequence[PublishedBoard]) -> Board:
     shown = _shown_measures(results)
     top = headline(shown)
-    measures = tuple(sorted(shown, key=lambda measure: measure != top))
-    rows = _ranked(_run_rows(results, measures), results)
+    measures = _in_columns(shown, top)
+    rows = _ranked(_run_rows(results, measures, bool(published)), results)
     nulls = _null_rows(results, measures, {row.model for row in rows})
     rows = [*rows, *nulls, *_published_rows(published, measures)]
     missing = {absence(measures_of(one.records), one.notes) for one in results} if top is None else set()
@@ -169,12 +171,23 @@ def _shown_measures(results: Sequence[Result]) -> list[Measure]:
     return [measure for measure in found if measure[0] != "accuracy" or measure[1] == "all"]
 
 
+def _in_columns(shown: Sequence[Measure], top: Measure | None) -> tuple[Measure, ...]:
+    """The numbers from the most general on: the headline, numbers of all items, averages of parts, and the others."""
+
+    def place(measure: Measure) -> int:
+        if measure == top:
+            return 0
+        return 1 if measure[1] == "all" else 2 if measure[0] in _SUMS else 3
+
+    return tuple(sorted(shown, key=place))
+
+
 def _first_records(result: Result) -> dict[Measure, Record]:
     """The numbers of the run's first score."""
     return {(one.metric, one.scope): one for one in result.records if one.variant == result.records[0].variant}
 
 
-def _run_rows(results: Sequence[Result], measures: Sequence[Measure]) -> list[BoardRow]:
+def _run_rows(results: Sequence[Result], measures: Sequence[Measure], with_place: bool) -> list[BoardRow]:
     names = run_names([(str(one.manifest["model"]["name"]), one.path) for one in results])
     return [
         BoardRow(
@@ -187,17 +200,19 @@ def _run_rows(results: Sequence[Result], measures: Sequence[Measure]) -> list[Bo
             },
             run=result.path,
             descriptor=descriptor_of(str(result.manifest["model"]["name"])),
-            notes=tuple(_row_notes(result)),
+            notes=tuple(_row_notes(result, with_place)),
         )
         for name, result in zip(names, results, strict=True)
     ]
 
 
-def _row_notes(result: Result) -> Iterator[str]:
+def _row_notes(result: Result, with_place: bool) -> Iterator[str]:
     if chosen := selection_text(result.manifest["selection"]):
         yield f"on a selection of the items: {chosen}"
-    if result.manifest["status"] != "complete":
+    elif result.manifest["status"] != "complete":
         yield "unfinished"
+    if with_place:
+        yield from place_notes(result)
     if not result.publishable:
         yield "too many outputs of the judge have no verdict"
     if others := list(dict.fromkeys(one.variant for one in result.records))[1:]:
@@ -236,7 +251,7 @@ def _ranks_of(results: Sequence[Result]) -> dict[Path | None, tuple[int, int]]:
         return {one.path: (1, 1) for one in results}
     places = {one.path.resolve(): one.path for one in results}
     try:
-        found = compare_runs([one.path for one in results])
+        found = compare_runs([one.path for one in results], details=False)
     except RunError:
         return {}  # Such as runs of a custom benchmark, whose code does not run here.
     return {
@@ -265,12 +280,12 @@ def _null_rows(results: Sequence[Result], measures: Sequence[Measure], there: se
 
 
 def _in_order(rows: Sequence[BoardRow], top: Measure | None, apart: Collection[Path | None]) -> list[BoardRow]:
-    """The rows, best first by the headline; then those without it or on other items, runs first and by name."""
+    """The rows, best first by the headline; then those without it or on other items: runs, baselines, published."""
 
     def place(row: BoardRow) -> tuple[bool, float, str]:
         number = None if top is None else row.values.get(top)
         if top is None or number is None or math.isnan(number.value) or row.run in apart:
-            return True, float(row.run is None), row.model
+            return True, 2.0 if row.published else float(row.run is None), row.model
         return False, -merit(top[0], number.value), row.model
 
     return sorted(rows, key=place)

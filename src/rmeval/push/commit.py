@@ -27,6 +27,8 @@ __all__ = ["HubPlan", "Sent", "check_repository", "file_of", "hub_errors", "make
 
 RepoType = Literal["model", "dataset"]
 MAIN = "main"
+_PATHS = 500
+"""Maximum number of paths in one request."""
 _WORDS: Mapping[str, str] = {"model": "model", "dataset": "data set"}
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -172,7 +174,13 @@ def _digests(repo: str, repo_type: RepoType, paths: Sequence[str], revision: str
     api = _client(repo, write)
     with hub_errors(repo, repo_type):
         try:
-            found = api.get_paths_info(repo, list(paths), repo_type=repo_type, revision=revision)
+            found = [
+                one
+                for start in range(0, len(paths), _PATHS)
+                for one in api.get_paths_info(
+                    repo, list(paths[start : start + _PATHS]), repo_type=repo_type, revision=revision
+                )
+            ]
         except GatedRepoError:
             raise
         except RepositoryNotFoundError:
@@ -284,7 +292,7 @@ def hub_errors(repo: str, repo_type: RepoType) -> Iterator[None]:
             f"{what} cannot be reached ({redacted(reason_of(error))}): check the connection and HF_ENDPOINT, then run "
             "the same command again"
         ) from error
-    except ValueError as error:  # Of the client, for an answer or a model card that it cannot read.
+    except (ValueError, RuntimeError) as error:  # Of the client, for an answer that it cannot read, or an upload.
         raise RmevalError(f"{what} cannot be updated: {redacted(reason_of(error))}") from error
     finally:
         log.setLevel(level)

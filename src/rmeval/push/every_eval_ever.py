@@ -20,6 +20,7 @@ from rmeval.data.digests import digest
 from rmeval.errors import RmevalError, explain_os_error
 from rmeval.files import json_bytes, replacing
 from rmeval.hub import is_hub_id
+from rmeval.metrics.composition import GAP
 from rmeval.push.commit import Sent
 from rmeval.push.model_results import hub_model
 from rmeval.push.run_files import SharedRun
@@ -167,7 +168,7 @@ def _source(run: SharedRun) -> dict[str, Any]:
 
 
 def _result(run: SharedRun, record: Record, number: int) -> dict[str, Any]:
-    is_share, is_gap = record.metric == "accuracy", record.metric.endswith("_gap")
+    is_share, is_gap = record.metric == "accuracy", record.metric == GAP
     low = -1.0 if is_gap or record.value < 0 else 0.0
     interval = {} if record.ci is None else {"confidence_interval": _interval(record)}
     return {

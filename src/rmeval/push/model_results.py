@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rmeval.data.yaml_file import read_yaml
 from rmeval.errors import DataError, RmevalError
 from rmeval.hub import is_hub_id
-from rmeval.metrics.composition import headline, parts
+from rmeval.metrics.composition import GAP, headline, parts
 from rmeval.push.commit import HubPlan, check_repository, file_of, make_plan, open_pull_request
 from rmeval.push.model_index import card_with_results
 from rmeval.push.run_files import SharedRun
@@ -108,7 +108,7 @@ def _check_runs(runs: Sequence[SharedRun], repo: str) -> None:
 
 def _shown(run: SharedRun) -> list[Record]:
     """The accuracies for a model's page: those on all items, and the main one of each part."""
-    own = (record for record in first_records(run.result) if not record.metric.endswith("_gap"))
+    own = (record for record in first_records(run.result) if record.metric != GAP)
     found = {(record.metric, record.scope): record for record in own}
     wanted = [measure for measure in found if measure[1] == "all"]
     return [found[measure] for measure in dict.fromkeys([*wanted, *parts(found)])]

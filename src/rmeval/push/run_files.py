@@ -100,8 +100,8 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     The identity stays as it is, because the id of the run is its digest.
     """
     made = dict(manifest["benchmark"])
-    for entry in ("data", "spec"):
-        made[entry] = _without_folder(made.get(entry))
+    for entry in ("data", "spec", "source"):
+        made |= {entry: _without_folder(made[entry])} if entry in made else {}
     kept = {name: value for name, value in manifest.items() if name not in ("sha256", "sessions", "benchmark")}
     selection = dict(manifest["selection"])
     if listed := selection.get("items"):

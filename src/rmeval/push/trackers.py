@@ -7,8 +7,10 @@ own collection of host names, source code, packages and system metrics is off.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from rmeval.push.commit import Sent
 from rmeval.push.run_files import SharedRun
 from rmeval.push.values import logged_facts, logged_values
 from rmeval.redaction import redacted
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["TRACKERS", "LoggedRun", "Tracker", "log_runs", "logged_run"]
 
@@ -93,20 +97,30 @@ def _client(tracker: str) -> ModuleType:
 
 @contextmanager
 def _errors(tracker: str) -> Iterator[None]:
-    """Turn errors of a tracker's client into one sentence, and hide what it prints."""
+    """Turn errors of a tracker's client into one sentence, its warnings into notes, and hide what it prints."""
     own: list[type[BaseException]] = [OSError, ValueError, RuntimeError, TimeoutError, sqlite3.Error]
     if tracker == "wandb":
         own.append(importlib.import_module("wandb.errors").Error)
     if tracker == "mlflow":
         own.append(importlib.import_module("mlflow.exceptions").MlflowException)
+    log = logging.getLogger(tracker)
+    level = log.level
+    log.setLevel(logging.WARNING)
     try:
-        with redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()), warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)
             yield
+        for text in dict.fromkeys(
+            reason_of(Warning(one.message)) for one in warned if issubclass(one.category, UserWarning)
+        ):
+            logger.warning("%s: %s", tracker, redacted(text))
     except tuple(own) as error:
         raise RmevalError(
             f"{tracker} does not accept the runs ({redacted(reason_of(error))}): check its login, address and project, "
             "then run the same command again; the results stay in the run folder"
         ) from error
+    finally:
+        log.setLevel(level)
 
 
 class _Wandb:
@@ -167,7 +181,7 @@ class _Trackio:
             auto_log_cpu=False,
         )
         made.log(dict(run.values))
-        made.finish()
+        self._trackio.finish()
         return True
 
     def _known(self, project: str, name: str) -> Mapping[str, Any]:

@@ -90,6 +90,9 @@ if TYPE_CHECKING:
     from rmeval.report.markdown import (
         markdown_text,
     )
+    from rmeval.report.page.write import (
+        write_report,
+    )
     from rmeval.report.parity import (
         parity_view,
     )
@@ -159,6 +162,7 @@ else:
             "rmeval.report.latex": ("latex_text",),
             "rmeval.report.leads": ("leads_view",),
             "rmeval.report.markdown": ("markdown_text",),
+            "rmeval.report.page.write": ("write_report",),
             "rmeval.report.parity": ("parity_view",),
             "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
@@ -217,5 +221,6 @@ __all__ = [
     "trainings_view",
     "variance_view",
     "views_text",
+    "write_report",
     "wrong_view",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rmeval.messages import percent, shortened
 from rmeval.redaction import redacted
@@ -187,11 +188,17 @@ Cell = Number | Joined | Passage | str | None
 
 def clean(text: str) -> str:
     """Return a text on one line, without secrets and with escaped control characters."""
+    return _clean_often(text) if len(text) <= _SHORT else shortened(redacted(text), _LONGEST)
+
+
+@lru_cache(maxsize=4096)
+def _clean_often(text: str) -> str:
+    """Clean a short text, which a report has in each row, in each format."""
     return shortened(redacted(text), _LONGEST)
 
 
-_LONGEST = 5_000
-"""Maximum number of characters of a text; no path is longer."""
+_LONGEST, _SHORT = 5_000, 200
+"""Maximum number of characters of a text, as no path is longer; and of one that is kept for the next time."""
 
 
 def value_text(cell: Cell) -> str:

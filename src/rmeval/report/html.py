@@ -9,7 +9,7 @@ from rmeval.messages import visible
 from rmeval.report.cells import Cell, Number, Passage, clean, interval_text, value_text
 from rmeval.report.views import Block, Row, Table, View, blocks_of
 
-__all__ = ["html_text"]
+__all__ = ["blocks_html", "escaped", "html_text", "table_html"]
 
 
 def html_text(views: Sequence[View]) -> str:
@@ -21,38 +21,44 @@ def _view(view: View) -> Iterator[str]:
     yield '<div class="rmeval">'
     yield f"<p>{' '.join(_heading(view))}</p>"
     if view.about:
-        yield f"<p>{'<br>'.join(map(_escaped, view.about))}</p>"
+        yield f"<p>{'<br>'.join(map(escaped, view.about))}</p>"
     if view.absent:
-        yield f"<p>{_escaped(view.absent)}</p>"
+        yield f"<p>{escaped(view.absent)}</p>"
     for table in view.printed:
-        yield from _blocks(table) if table.layout == "blocks" else _table(table)
+        yield from blocks_html(table) if table.layout == "blocks" else table_html(table)
+        yield from (f"<p><small>{escaped(note)}</small></p>" for note in table.notes)
     if view.below:
-        yield from ("<ul>", *(f"<li>{_escaped(note)}</li>" for note in view.below), "</ul>")
+        yield from ("<ul>", *(f"<li>{escaped(note)}</li>" for note in view.below), "</ul>")
     if view.source:
-        yield f"<p>{'run' if view.model else 'runs'}: <code>{_escaped(str(view.source))}</code></p>"
+        yield f"<p>{'run' if view.model else 'runs'}: <code>{escaped(str(view.source))}</code></p>"
     yield "</div>"
 
 
 def _heading(view: View) -> Iterator[str]:
-    yield f"<strong>{_escaped(view.benchmark)}</strong>"
-    yield from map(_escaped, filter(None, (view.model, view.data)))
+    yield f"<strong>{escaped(view.benchmark)}</strong>"
+    yield from map(escaped, filter(None, (view.model, view.data)))
     if view.headline:
-        yield from (_escaped(view.headline[0]), _cell(view.headline[1]))
+        yield from (escaped(view.headline[0]), _cell(view.headline[1]))
 
 
-def _table(table: Table) -> Iterator[str]:
-    yield "<table>"
+def table_html(table: Table, kind: str = "") -> Iterator[str]:
+    """Yield the lines of a table without its notes.
+
+    Args:
+        table: The table.
+        kind: Classes of the element `table`.
+    """
+    yield f'<table class="{kind}">' if kind else "<table>"
     if table.title:
-        yield f"<caption>{_escaped(table.title)}</caption>"
+        yield f"<caption>{escaped(table.title)}</caption>"
     if table.layout in ("grid", "stacked"):
-        names = "".join(f'<th scope="col">{_escaped(name)}</th>' for name in table.shown)
+        names = "".join(f'<th scope="col">{escaped(name)}</th>' for name in table.shown)
         yield f"<thead><tr>{names}</tr></thead>"
     yield from ("<tbody>", *(_row(row, len(table.shown) - 1) for row in table.rows), "</tbody>", "</table>")
-    yield from (f"<p><small>{_escaped(note)}</small></p>" for note in table.notes)
 
 
 def _row(row: Row, columns: int) -> str:
-    label = "&emsp;" * row.level + _escaped(row.label)
+    label = "&emsp;" * row.level + escaped(row.label)
     cells = "".join(f"<td>{_strong(_cell(cell), row.strong)}</td>" for cell in row.cells[:columns])
     kind = ' class="faint"' if row.faint else ""
     return f'<tr{kind}><th scope="row">{_strong(label, row.strong)}</th>{cells}</tr>'
@@ -63,29 +69,29 @@ def _strong(text: str, strong: bool) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = _escaped(value_text(cell))
+    text = escaped(value_text(cell))
     if not isinstance(cell, Number):
         return text
     text = _strong(text, cell.strong)
     if interval := interval_text(cell):
-        text += f" <small>{_escaped(interval)}</small>"
-    return f"{text}<sup>{_escaped(cell.letters)}</sup>" if cell.letters else text
+        text += f" <small>{escaped(interval)}</small>"
+    return f"{text}<sup>{escaped(cell.letters)}</sup>" if cell.letters else text
 
 
-def _blocks(table: Table) -> Iterator[str]:
+def blocks_html(table: Table) -> Iterator[str]:
+    """Yield the lines of a table of blocks without its notes."""
     if table.title:
-        yield f"<p>{_escaped(table.title)}</p>"
+        yield f"<p>{escaped(table.title)}</p>"
     for block in blocks_of(table):
         yield from _block(block)
-    yield from (f"<p><small>{_escaped(note)}</small></p>" for note in table.notes)
 
 
 def _block(block: Block) -> Iterator[str]:
-    facts = "".join(f", {_escaped(name)} {_cell(cell)}" for name, cell in block.facts)
-    yield f"<p><strong>{_escaped(block.label)}</strong>{facts}</p>"
-    yield from (f'<p dir="auto">{_escaped(name)}: {_passage(passage)}</p>' for name, passage in block.alone)
+    facts = "".join(f", {escaped(name)} {_cell(cell)}" for name, cell in block.facts)
+    yield f"<p><strong>{escaped(block.label)}</strong>{facts}</p>"
+    yield from (f'<p dir="auto">{escaped(name)}: {_passage(passage)}</p>' for name, passage in block.alone)
     if block.pair:
-        names = "".join(f'<th scope="col">{_left(_escaped(one.caption))}</th>' for one in block.pair)
+        names = "".join(f'<th scope="col">{_left(escaped(one.caption))}</th>' for one in block.pair)
         texts = "".join(f"<td>{_left(_passage(one))}</td>" for one in block.pair)
         yield f"<table><thead><tr>{names}</tr></thead><tbody><tr>{texts}</tr></tbody></table>"
 
@@ -105,5 +111,6 @@ def _marked(text: str, marked: bool) -> str:
     return f"<mark>{shown}</mark>" if marked else shown
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text on one line as HTML, without secrets and with escaped control characters."""
     return html.escape(clean(text))

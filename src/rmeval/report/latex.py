@@ -9,7 +9,7 @@ from rmeval.messages import visible
 from rmeval.report.cells import Cell, Joined, Number, Passage, clean, interval_text, value_text
 from rmeval.report.views import Row, Table, View, blocks_of
 
-__all__ = ["latex_text"]
+__all__ = ["escaped", "latex_text"]
 
 
 def latex_text(views: Sequence[View]) -> str:
@@ -29,11 +29,11 @@ def _table(view: View, table: Table, last: bool) -> Iterator[str]:
     yield from ("\\begin{table}[t]", "\\centering", f"\\caption{{{_caption(view, table)}}}")
     yield from (f"\\begin{{tabular}}{{{table.alignment}}}", "\\toprule")
     if table.layout in ("grid", "stacked"):
-        yield from (_line([_escaped(name) for name in table.shown]), "\\midrule")
+        yield from (_line([escaped(name) for name in table.shown]), "\\midrule")
     yield from (_row(row, columns - 1) for row in table.rows)
     yield from ("\\bottomrule", "\\end{tabular}")
     for note in (*table.notes, *(view.below if last else ())):
-        yield f"\\par\\footnotesize {_escaped(note)}"
+        yield f"\\par\\footnotesize {escaped(note)}"
     yield "\\end{table}"
 
 
@@ -41,17 +41,17 @@ def _blocks(view: View, table: Table, last: bool) -> Iterator[str]:
     """Yield a paragraph for each row, and below it a table with its passages in two columns."""
     yield f"\\paragraph{{{_caption(view, table)}}}"
     for block in blocks_of(table):
-        facts = (f"{_escaped(name)} {_cell(cell, strong=False)}" for name, cell in block.facts)
-        label = f"\\textbf{{{_escaped(block.label)}}}"
+        facts = (f"{escaped(name)} {_cell(cell, strong=False)}" for name, cell in block.facts)
+        label = f"\\textbf{{{escaped(block.label)}}}"
         yield f"\\par\\bigskip\\noindent {', '.join([label, *facts])}"
         for name, passage in block.alone:
-            yield f"\\par\\noindent\\emph{{{_escaped(name)}}} {_passage(passage)}"
+            yield f"\\par\\noindent\\emph{{{escaped(name)}}} {_passage(passage)}"
         if block.pair:
             yield "\\par\\medskip\\noindent\\begin{tabular}{p{0.46\\linewidth}p{0.46\\linewidth}}"
-            yield from ("\\toprule", _line([_escaped(one.caption) for one in block.pair]), "\\midrule")
+            yield from ("\\toprule", _line([escaped(one.caption) for one in block.pair]), "\\midrule")
             yield from (_line([_passage(one) for one in block.pair]), "\\bottomrule", "\\end{tabular}")
     for note in (*table.notes, *(view.remarks if last else ())):
-        yield f"\\par\\footnotesize {_escaped(note)}"
+        yield f"\\par\\footnotesize {escaped(note)}"
 
 
 def _passage(passage: Passage) -> str:
@@ -71,13 +71,13 @@ def _caption(view: View, table: Table) -> str:
         name, number = view.headline
         parts.append(f"{name} {value_text(number)} {interval_text(number)}".strip())
     title = [", ".join(filter(None, parts)), table.title, *view.about, view.absent]
-    return ". ".join(_escaped(text) for text in title if text) + "."
+    return ". ".join(escaped(text) for text in title if text) + "."
 
 
 def _row(row: Row, columns: int) -> str:
     cells = [_cell(cell, row.strong) for cell in row.cells[:columns]]
     cells += [""] * (columns - len(cells))
-    label = _escaped(row.label)
+    label = escaped(row.label)
     return _line(["\\quad " * row.level + (f"\\textbf{{{label}}}" if row.strong else label), *cells])
 
 
@@ -86,13 +86,13 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: Cell, strong: bool) -> str:
-    text = _number(value_text(cell)) if isinstance(cell, Number | Joined) else _escaped(value_text(cell))
+    text = _number(value_text(cell)) if isinstance(cell, Number | Joined) else escaped(value_text(cell))
     if text and (strong or (isinstance(cell, Number) and cell.strong)):
         text = f"\\textbf{{{text}}}"
     if interval := interval_text(cell):
         text += f" {{\\footnotesize {_number(interval)}}}"
     if isinstance(cell, Number) and cell.letters:
-        text += f"\\textsuperscript{{{_escaped(cell.letters)}}}"
+        text += f"\\textsuperscript{{{escaped(cell.letters)}}}"
     return text
 
 
@@ -110,7 +110,7 @@ _ESCAPES = {
 _ACTIVE = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape LaTeX's special characters in a text."""
     return _plain(clean(text))
 
@@ -122,7 +122,7 @@ def _plain(text: str) -> str:
 
 def _number(text: str) -> str:
     """Format a number or an interval: a minus sign before negative numbers, and an en dash in a range."""
-    text = _RANGE.sub("--", _escaped(text))
+    text = _RANGE.sub("--", escaped(text))
     return _NEGATIVE.sub("$-$", text)
 
 

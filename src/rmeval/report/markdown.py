@@ -9,7 +9,7 @@ from rmeval.messages import visible
 from rmeval.report.cells import Cell, Number, Passage, clean, interval_text, value_text
 from rmeval.report.views import Block, Row, Table, View, blocks_of
 
-__all__ = ["markdown_text"]
+__all__ = ["escaped", "markdown_text"]
 
 
 def markdown_text(views: Sequence[View]) -> str:
@@ -18,26 +18,26 @@ def markdown_text(views: Sequence[View]) -> str:
 
 
 def _view(view: View) -> Iterator[str]:
-    model = f" {_escaped(view.model)}" if view.model else ""
-    data = f" ({_escaped(view.data)})" if view.data else ""
+    model = f" {escaped(view.model)}" if view.model else ""
+    data = f" ({escaped(view.data)})" if view.data else ""
     number = ""
     if view.headline:
-        number = f": {_escaped(view.headline[0])} {_cell(view.headline[1])}".replace(":  ", ": ")
-    yield f"**{_escaped(view.benchmark)}**{model}{data}{number}"
+        number = f": {escaped(view.headline[0])} {_cell(view.headline[1])}".replace(":  ", ": ")
+    yield f"**{escaped(view.benchmark)}**{model}{data}{number}"
     if view.about:
-        yield from ("", *(f"{_escaped(line)}  " for line in view.about[:-1]), _escaped(view.about[-1]))
+        yield from ("", *(f"{escaped(line)}  " for line in view.about[:-1]), escaped(view.about[-1]))
     if view.absent:
-        yield from ("", _escaped(view.absent))
+        yield from ("", escaped(view.absent))
     for table in view.printed:
         yield from _table(table)
     if view.below:
-        yield from ("", *(f"* {_escaped(note)}" for note in view.below))
+        yield from ("", *(f"* {escaped(note)}" for note in view.below))
 
 
 def _table(table: Table) -> Iterator[str]:
     yield ""
     if table.title:
-        yield from (_escaped(table.title), "")
+        yield from (escaped(table.title), "")
     if table.layout == "blocks":
         for block in blocks_of(table):
             yield from _block(block)
@@ -47,14 +47,14 @@ def _table(table: Table) -> Iterator[str]:
     for row in table.rows:
         yield _row(row, len(table.shown) - 1)
     for note in table.notes:
-        yield from ("", _escaped(note))
+        yield from ("", escaped(note))
 
 
 def _block(block: Block) -> Iterator[str]:
-    facts = (f"{_escaped(name)} {_cell(cell)}" for name, cell in block.facts)
-    yield from (", ".join([f"**{_escaped(block.label)}**", *facts]), "")
+    facts = (f"{escaped(name)} {_cell(cell)}" for name, cell in block.facts)
+    yield from (", ".join([f"**{escaped(block.label)}**", *facts]), "")
     for name, passage in block.alone:
-        yield from (f"{_escaped(name)}: {_passage(passage)}", "")
+        yield from (f"{escaped(name)}: {_passage(passage)}", "")
     if block.pair:
         yield _line([one.caption for one in block.pair])
         yield "|" + "|".join(" :-- " for _ in block.pair) + "|"
@@ -91,7 +91,7 @@ def _is_plain(before: str, text: str, after: str) -> bool:
 
 def _row(row: Row, columns: int) -> str:
     indent = "&emsp;" * row.level
-    label = _escaped(row.label)
+    label = escaped(row.label)
     cells = (_cell(cell) for cell in row.cells[:columns])
     if row.strong:
         label, cells = f"**{label}**", (f"**{value}**{rest}" for value, rest in map(_parts, row.cells[:columns]))
@@ -99,7 +99,7 @@ def _row(row: Row, columns: int) -> str:
 
 
 def _line(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_escaped, texts))} |"
+    return f"| {' | '.join(map(escaped, texts))} |"
 
 
 def _cell(cell: Cell) -> str:
@@ -109,16 +109,16 @@ def _cell(cell: Cell) -> str:
 
 def _parts(cell: Cell) -> tuple[str, str]:
     """Return a cell's value, and its interval with letters."""
-    rest = f" {_escaped(interval)}" if (interval := interval_text(cell)) else ""
+    rest = f" {escaped(interval)}" if (interval := interval_text(cell)) else ""
     if isinstance(cell, Number) and cell.letters:
         rest += f" {cell.letters}"
-    return _escaped(value_text(cell)), rest
+    return escaped(value_text(cell)), rest
 
 
 _ACTIVE = re.compile(r"([\\`*_\[\]<>|~$#!])")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape Markdown's special characters in a text."""
     return _plain(clean(text))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from rmeval.report.cells import COUNTS, Cell, Joined, Number, Passage, clean
 
-__all__ = ["Block", "Row", "Table", "View", "blocks_of", "flat_rows"]
+__all__ = ["Block", "Row", "Table", "View", "blocks_of", "flat_rows", "worded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,15 @@ def blocks_of(table: Table) -> Iterator[Block]:
         facts = tuple((name, cell) for name, cell in cells if cell and not isinstance(cell, Passage))
         alone = tuple((name, cell) for name, cell in passages if not cell.side)
         yield Block(row.label, facts, alone, tuple(cell for _, cell in passages if cell.side))
+
+
+def worded(view: View, wording: Callable[[str], str]) -> View:
+    """Return a view whose titles, notes and explanations went through a function, such as one that names flags."""
+    tables = (
+        replace(table, title=wording(table.title), notes=tuple(map(wording, table.notes))) for table in view.tables
+    )
+    about, notes = (tuple(map(wording, texts)) for texts in (view.about, view.notes))
+    return replace(view, tables=tuple(tables), about=about, notes=notes, absent=wording(view.absent))
 
 
 def flat_rows(view: View) -> Iterator[dict[str, Any]]:

@@ -70,11 +70,15 @@ class FoundRuns:
     notes: tuple[str, ...]
 
 
-def find_by_benchmark(paths: Sequence[str | Path]) -> FoundRuns:
+def find_by_benchmark(paths: Sequence[str | Path], least: int = 2) -> FoundRuns:
     """Return the run folders at or below some paths, each once; one below a path that is damaged is left out.
 
+    Args:
+        paths: The paths.
+        least: Number of runs of a benchmark that the caller needs.
+
     Raises:
-        RunError: If there is none, or a named one cannot be read.
+        RunError: If there is none, a named one cannot be read, or so many cannot be read that there are too few.
     """
     named = {path.resolve() for path in map(Path, paths) if find_runs(path) == [path]}
     folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
@@ -91,7 +95,7 @@ def find_by_benchmark(paths: Sequence[str | Path]) -> FoundRuns:
             refused.append(error)
         else:
             found.setdefault(manifest["benchmark"]["id"], {})[folder] = manifest
-    if refused and not any(len(own) > 1 for own in found.values()):
+    if refused and not any(len(own) >= least for own in found.values()):
         raise refused[0]
     groups: dict[str, list[Path]] = {}
     for name, own in found.items():

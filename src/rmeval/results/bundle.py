@@ -82,7 +82,7 @@ def bundle_name(manifest: Mapping[str, Any]) -> str:
     return f"{manifest['benchmark']['id']}--{model}--{run_id(manifest['identity'])}{SUFFIX}"
 
 
-def bundle_run(run: Path, file: Path, benchmark: str | None = None, protocol: str | None = None) -> Result:
+def bundle_run(run: str | Path, file: str | Path, benchmark: str | None = None, protocol: str | None = None) -> Result:
     """Write the bundle of a complete run, and return the numbers in it.
 
     Args:
@@ -94,7 +94,7 @@ def bundle_run(run: Path, file: Path, benchmark: str | None = None, protocol: st
     Raises:
         RunError: If the run is unfinished or damaged, or its identity contains a path of this machine.
     """
-    folder = only_run(run)
+    folder, file = only_run(Path(run)), Path(file)
     manifest = read_manifest(folder)
     if manifest["status"] != "complete":
         raise RunError(f"{folder} is unfinished: run its command again to complete it, and then bundle it")

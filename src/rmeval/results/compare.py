@@ -209,6 +209,7 @@ def compare_runs(
     protocol: str | None = None,
     intervals: Intervals = "simultaneous",
     margin: float | None = None,
+    details: bool = True,
 ) -> list[ModelComparison]:
     """Compare models that were run on the same benchmark.
 
@@ -223,6 +224,8 @@ def compare_runs(
         protocol: Likewise the `file.py:Class` of the runs' protocol.
         intervals: The intervals of differences that tables show: `simultaneous` or `single`.
         margin: Test for equivalence, and for being no worse, within this margin, such as 0.02 for 2 points.
+        details: Whether differences in other numbers than the one that ranks have intervals, further tests and the
+            smallest detectable difference; letters need none of these, which take most of the time.
 
     Raises:
         RunError: If there are fewer than two runs of each benchmark, or they share no items.
@@ -230,7 +233,7 @@ def compare_runs(
     if isinstance(ensembles, str):
         raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
     combined = tuple(dict.fromkeys(ensembles))
-    settings = _Settings(rule, variant, metric, scope, combined, benchmark, protocol, intervals, margin)
+    settings = _Settings(rule, variant, metric, scope, combined, benchmark, protocol, intervals, margin, details)
     settings.check()
     runs = find_by_benchmark(places_of(paths))
     by_benchmark = runs.folders
@@ -263,6 +266,7 @@ class _Settings:
     protocol: str | None
     intervals: Intervals
     margin: float | None
+    details: bool
 
     def check(self) -> None:
         """Raise an error if a choice does not exist, or needs another one.
@@ -312,7 +316,9 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
     shown = shown_measures(found.card.id, composition, paired, [one.records for one in entries])
     top = measure_of(found.card.id, shown, settings.metric, settings.scope)
     others = [measure for measure in shown if measure != top]
-    differences = compare_paired(paired, names, composition, [others] if top is None else [[top], others])
+    families = [others] if top is None else [[top], others]
+    detailed = None if settings.details else [top] if top else []
+    differences = compare_paired(paired, names, composition, families, detailed)
     ranked = tuple(entries) if top is None else _ranked(entries, top, differences[top])
     order = [names.index(entry.name) for entry in ranked]
     same = equivalent_pairs(paired, names, order, composition, top, settings.margin)

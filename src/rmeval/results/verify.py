@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from rmeval.results.verified_numbers import metrics_differences, scores_differen
 from rmeval.store.manifest import only_run, read_manifest, run_id
 from rmeval.store.run import StoredRun, read_run
 
-__all__ = ["Verification", "verify_run"]
+__all__ = ["Verification", "verified", "verify_run"]
 
 _SHOWN = 3
 """Differences that a check lists."""
@@ -44,7 +45,7 @@ class Verification:
         benchmark: The benchmark's id.
         run: The run's id.
         checks: The checks.
-        result: The computed numbers; None if they cannot be computed. For a bundle, its path no longer exists.
+        result: The computed numbers; None if they cannot be computed. Its path is a temporary folder for a bundle.
     """
 
     source: Path
@@ -97,18 +98,35 @@ def verify_run(
     Raises:
         RunError: If there is no such file or folder.
     """
+    with verified(path, data=data, benchmark=benchmark, protocol=protocol, further=further) as found:
+        return found
+
+
+@contextmanager
+def verified(
+    path: str | Path,
+    *,
+    data: str | None = None,
+    benchmark: str | None = None,
+    protocol: str | None = None,
+    further: Callable[[StoredRun], Check] | None = None,
+) -> Iterator[Verification]:
+    """Check a bundle or a run folder like `verify_run`; the files of a bundle stay unpacked until the block ends."""
     path = Path(path)
     if not os.path.lexists(path):
         raise RunError(f"there is no file or folder {path}: check the path")
     given = _Given(path, data, benchmark, protocol, further)
     if not is_bundle(path) and path.is_dir():
-        return given.verified(only_run(path), None)
-    try:
-        with opened_bundle(path) as bundle:
+        yield given.verified(only_run(path), None)
+        return
+    with ExitStack() as stack:
+        try:
+            bundle = stack.enter_context(opened_bundle(path))
             refuse_large_items(bundle.folder / "items.parquet")
-            return given.verified(bundle.folder, bundle.description)
-    except RunError as error:
-        return Verification(path, "", "", "", (wrong("files", str(error)),))
+            found = given.verified(bundle.folder, bundle.description)
+        except RunError as error:
+            found = Verification(path, "", "", "", (wrong("files", str(error).replace(str(path), path.name)),))
+        yield found
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ LONGEST_RENDERED = 200_000
 _BEGIN, _END = "\ue000", "\ue001"
 """Private characters around a marked word while markdown is rendered; texts cannot contain them, because `visible`
 escapes private characters."""
+_BETWEEN = re.compile(f"{_END}( +){_BEGIN}")
 _WORDS = re.compile(r"&#?\w+;|([^\s*_`#\[\]()<>|~!&\\]+)")
 """What can be marked without a change of what markdown means, in the group: no entity, and no punctuation of it."""
 _STRUCTURE = re.compile(r"[ \t]*(?:[`~]{3}.*|[\s|:=+*_-]*$|(?:>[ \t]?|[-+*][ \t]+|\d{1,9}[.)][ \t]+|#{1,6}[ \t]+)*)")
@@ -81,7 +82,9 @@ def rendered(parts: Parts) -> Markup:
     marked = _clean("".join(_lines(parts)))
     if marked.replace(_BEGIN, "").replace(_END, "") != plain:
         return Markup(plain)
-    return Markup(marked.replace(_BEGIN, "<mark>").replace(_END, "</mark>"))
+    # One mark for words that follow each other: a long text would have tens of thousands.
+    joined = _BETWEEN.sub(r"\1", marked)
+    return Markup(joined.replace(_BEGIN, "<mark>").replace(_END, "</mark>"))
 
 
 def _clean(source: str) -> str:

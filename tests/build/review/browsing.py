@@ -7,7 +7,6 @@ import http.client
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from rmeval.build.review.page.application import review_application
 from rmeval.build.review.page.session import Session
 from rmeval.build.review.selection import records_to_review
 from rmeval.web.server import PageServer
+from tests.command import serving
 
 
 @dataclass
@@ -127,17 +127,5 @@ class Running:
 @contextmanager
 def reviewing(folder: Path, reviewer: str = "anna", *arguments: str) -> Iterator[Running]:
     """Run `rmeval build review FOLDER --reviewer NAME` until the block ends."""
-    command = [sys.executable, "-m", "rmeval", "build", "review", str(folder), "--reviewer", reviewer, *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://\S+", process.stdout.readline())
-        assert found, process.communicate()[1]
-        yield Running(Client(found[0]), process)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+    with serving("build", "review", folder, "--reviewer", reviewer, *arguments) as (address, process):
+        yield Running(Client(address), process)

@@ -90,20 +90,18 @@ class Key:
         Raises:
             DataError: If it is none.
         """
-        value, _, rest = text.partition("_")
-        item, _, number = rest.partition("_")
         try:
-            found = cls(float(value) if value else None, item, int(number) if len(number) < _MOST_DIGITS else -1)
-        except ValueError as error:
-            raise DataError(
-                f"{quoted(text)} is not a place in a list of comparisons: start at its first page"
-            ) from error
-        if found.number < 0 or (found.value is not None and math.isnan(found.value)):
+            value, item, number = text.split("_")
+            found = cls(float(value) if value else None, item, int(number))
+        except ValueError:
+            found = cls(math.nan, "", 0)
+        # Numbers of SQLite have 64 bits.
+        if (found.value is not None and math.isnan(found.value)) or not 0 <= found.number < _LARGEST:
             raise DataError(f"{quoted(text)} is not a place in a list of comparisons: start at its first page")
         return found
 
 
-_MOST_DIGITS = 9
+_LARGEST = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +167,8 @@ def segments_of(query: ItemQuery, condition: Condition) -> tuple[Segment, ...]:
     if query.outcome == "unscored":
         return (without,)
     scored = Segment(condition.plus("j.margin IS NOT NULL"), column, own.descending)
-    is_scored = query.outcome is not None or query.margin != (-math.inf, math.inf)
+    # Models disagree only where both have a score.
+    is_scored = query.outcome is not None or query.other is not None or query.margin != (-math.inf, math.inf)
     return (scored,) if is_scored else (scored, without)
 
 

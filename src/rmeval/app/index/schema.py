@@ -29,6 +29,8 @@ CREATE TABLE run (
     benchmark INTEGER REFERENCES benchmark, model TEXT NOT NULL, kind TEXT NOT NULL, variant TEXT NOT NULL,
     running INTEGER NOT NULL, note TEXT NOT NULL, error TEXT NOT NULL, texts TEXT
 );
+CREATE TABLE part (run INTEGER NOT NULL, cell INTEGER, subset INTEGER, comparisons INTEGER NOT NULL);
+CREATE INDEX part_run ON part (run);
 CREATE TABLE subset (id INTEGER PRIMARY KEY, benchmark INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (benchmark, name));
 CREATE TABLE cell (id INTEGER PRIMARY KEY, benchmark INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (benchmark, name));
 CREATE TABLE item (
@@ -50,9 +52,10 @@ CREATE INDEX judged_subset ON judged (run, subset, margin, item, number);
 CREATE INDEX judged_cell ON judged (run, cell, margin, item, number);
 CREATE VIRTUAL TABLE words USING fts5 (prompt, responses, content='', tokenize='unicode61 remove_diacritics 2');
 """
-# `scored.scores` is float64 in little-endian order, one for each response. `judged.margin` is NULL without a score;
-# `judged.length` is characters of the winner less those of the other response. Rows of `item` and `words` stay when a
-# run is removed, so that its texts need not be read again; ids are never given twice.
+# `part` counts a run's comparisons by cell and subset. `scored.scores` is float64 in little-endian order, one for each
+# response. `judged.margin` is NULL without a score; `judged.length` is characters of the winner less those of the other
+# response. Rows of `item` and `words` stay when a run is removed, so that its texts need not be read again; ids are
+# never given twice.
 
 
 def index_file(runs: Path) -> Path:
@@ -81,8 +84,13 @@ def writer(file: Path, is_cache: bool) -> sqlite3.Connection:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(2):
-            connection = _opened(file)
-            if _is_current(connection, file, is_cache):
+            connection = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            try:
+                is_current = _is_current(connection, file, is_cache)
+            except BaseException:
+                connection.close()
+                raise
+            if is_current:
                 return connection
             connection.close()
             for ending in ("", "-wal", "-shm"):
@@ -90,12 +98,6 @@ def writer(file: Path, is_cache: bool) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise RunError(f"{file} cannot be written ({error}): give another file with `index`") from error
     raise RunError(f"{file} cannot be created: give another file with `index`")
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
 
 
 def _is_current(connection: sqlite3.Connection, file: Path, is_cache: bool) -> bool:
@@ -116,6 +118,8 @@ def _is_current(connection: sqlite3.Connection, file: Path, is_cache: bool) -> b
             raise RunError(f"{file} is not an index of rmeval: give another file with `index`")
         return False
     connection.execute("PRAGMA journal_mode = WAL")
+    # A crash of the machine may lose the last transactions, which are made again, but damages nothing.
+    connection.execute("PRAGMA synchronous = NORMAL")
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -183,7 +183,11 @@ class Difference:
 
 
 def compare(
-    paired: PairedOutcomes, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
+    paired: PairedOutcomes,
+    names: Sequence[str],
+    composition: Composition,
+    families: Sequence[Sequence[Measure]],
+    detailed: Collection[Measure] | None = None,
 ) -> dict[Measure, list[Difference]]:
     """Compare every pair of models in several numbers.
 
@@ -193,6 +197,8 @@ def compare(
         composition: The compositions of the numbers.
         families: Families of numbers; p-values are corrected within each family, over its numbers and all pairs of
             models.
+        detailed: The numbers whose differences have everything; the others have value, p-values and discordant
+            comparisons only, which takes much less time. None for all.
 
     Returns:
         For each number, one difference for each pair of models, in the order of `combinations`.
@@ -212,7 +218,8 @@ def compare(
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
             values = paired.means @ weights
-            spread = _spread(paired, pairs, weights)
+            is_detailed = detailed is None or measure in detailed
+            spread = _spread(paired, pairs, weights) if is_detailed else [None] * len(pairs)
             found[measure] = [
                 _difference(paired, weights, names, pair, measure, values, own, next(rows), len(p))
                 for pair, own in zip(pairs, spread, strict=True)
@@ -245,7 +252,7 @@ def _difference(
     pair: tuple[int, int],
     measure: Measure,
     values: FloatArray,
-    spread: _Spread,
+    spread: _Spread | None,
     p: tuple[float, float],
     tests: int,
 ) -> Difference:
@@ -264,24 +271,24 @@ def _difference(
         value = 0.0
     apart = difference != 0
     won = difference[apart] > 0
-    enough = clusters >= MIN_CLUSTERS
+    interval = spread if clusters >= MIN_CLUSTERS else None
     return Difference(
         first=names[pair[0]],
         second=names[pair[1]],
         metric=measure[0],
         scope=measure[1],
         value=value,
-        ci=spread.own if enough else None,
-        ci_simultaneous=spread.joint if enough else None,
-        ci_method=SCORE if enough else None,
+        ci=interval and interval.own,
+        ci_simultaneous=interval and interval.joint,
+        ci_method=SCORE if interval else None,
         p=p[0],
         p_holm=p[1],
-        p_mcnemar=mcnemar(difference, cluster),
-        p_mcnemar_mid=mcnemar(difference, cluster, mid=True),
+        p_mcnemar=mcnemar(difference, cluster) if spread else math.nan,
+        p_mcnemar_mid=mcnemar(difference, cluster, mid=True) if spread else math.nan,
         discordant=(int(won.sum()), int((~won).sum())),
         superiority=float(won.mean()) if len(won) else math.nan,
-        superiority_ci=wilson(won.astype(float), cluster[apart])[0],
+        superiority_ci=wilson(won.astype(float), cluster[apart])[0] if spread else None,
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        mde=detectable(ContributionSizes.of(contributed), clusters, LEVEL / tests),
+        mde=detectable(ContributionSizes.of(contributed), clusters, LEVEL / tests) if spread else math.nan,
     )

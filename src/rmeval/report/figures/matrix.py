@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
+from rmeval.metrics.composition import Measure
 from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS, PARTS, level_of
 from rmeval.report.cells import percent
 from rmeval.report.figures.style import BLUE, ORANGE, Theme, check, drawing, label, save
@@ -16,7 +17,7 @@ from rmeval.types import STYLES, Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_matrix"]
+__all__ = ["draw_matrix", "matrix_scopes"]
 
 
 def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> None:
@@ -38,9 +39,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     records: dict[tuple[str, str], Record] = {}
     for record in result.records:
         records.setdefault((record.metric, record.scope), record)  # Keep the first of the model's scores.
-    needed = [*LEVELS[:3], *(f"cell:{comparison.tag}" for comparison in COMPARISONS)]
-    scopes = [scope for metric, scope in records if metric == "easy" and scope not in PARTS]
-    scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
+    scopes = matrix_scopes(records)
     if not scopes:
         raise RunError(
             f"{result.path} has no style-substance matrix: choose a run of a benchmark with responses in three styles"
@@ -59,6 +58,13 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
         by = f" by {label(next(iter(variants)))}" if len(variants) > 1 else ""
         figure.suptitle(f"{label(model)} on {label(benchmark)}{by}: accuracy in %", fontsize=11)
         save(figure, path)
+
+
+def matrix_scopes(records: Mapping[Measure, Record]) -> list[str]:
+    """Return the domains with all nine cells, and `all` if it is among them."""
+    needed = [*LEVELS[:3], *(f"cell:{comparison.tag}" for comparison in COMPARISONS)]
+    scopes = [scope for metric, scope in records if metric == "easy" and scope not in PARTS]
+    return [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
 
 
 def _draw_cells(

@@ -69,7 +69,8 @@ def _plane(
                 if one.ci:
                     across = (one.ci, (y.value,) * 2) if ends == "x" else ((x.value,) * 2, one.ci)
                     axes.plot(*across, color=colour, linewidth=1.2, alpha=0.6)
-            marker = "osD^vPX"[place % 7]
+            # Colours repeat after seven models, and then with another marker.
+            marker = "osD^vPX"[(place + place // len(COLOURS)) % 7]
             axes.plot([x.value], [y.value], marker=marker, color=colour, markersize=6, linestyle="", label=label(name))
         first, second = next(iter(pairs.values()))
         for marker, name in zip("^v*", ("longest", "shortest", "markdown"), strict=True):

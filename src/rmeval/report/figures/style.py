@@ -119,12 +119,19 @@ _WIDE = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino 
 _MANY = 3
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file; equal figures are written as equal bytes.
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure to files; equal figures are written as equal bytes.
 
     Raises:
         RunError: If it cannot be written.
     """
+    for path in paths:
+        _save(figure, path)
+        # The layout is the same in each format, and computing it takes as long as drawing.
+        figure.set_layout_engine("none")
+
+
+def _save(figure: Figure, path: Path) -> None:
     metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
     if path.parent.exists() and not path.parent.is_dir():
         raise RunError(f"figures cannot be written into {path.parent}, which is a file: choose another path")

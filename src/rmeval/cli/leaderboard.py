@@ -1,0 +1,112 @@
+"""`rmeval leaderboard`: boards as files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
+from rmeval.cli.output import echo
+from rmeval.errors import RmevalError
+
+if TYPE_CHECKING:
+    from rmeval.leaderboard.site import Site
+
+__all__ = ["leaderboard_app"]
+
+_PAUSE = 2.0
+"""Seconds between two looks for new bundles and runs."""
+
+leaderboard_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""
+Make a leaderboard as files, which any static host serves and which opens from disk.
+
+    rmeval leaderboard build bundles/ -o site
+""",
+)
+
+
+@leaderboard_app.callback()
+def root() -> None:
+    """The group has one command, which needs its name."""
+
+
+@leaderboard_app.command("build", no_args_is_help=True)
+def build_command(
+    places: Annotated[list[Path], typer.Argument(help="Bundles, run folders, or folders with such in them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the site.")] = Path("site"),
+    title: Annotated[str, typer.Option(help="Title of the site.")] = "Leaderboard",
+    data: o.Data = None,
+    published: Annotated[
+        bool, typer.Option("--published/--no-published", help="Add the published results that come with rmeval.")
+    ] = True,
+    with_bundles: Annotated[
+        bool, typer.Option("--bundles/--no-bundles", help="Put the bundles on the site, for readers to verify.")
+    ] = True,
+    worst: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Show this number of the worst misjudged comparisons of each run, with texts from --data."
+        ),
+    ] = 0,
+    watch: Annotated[bool, typer.Option("--watch", help="Build again whenever bundles or runs land.")] = False,
+) -> None:
+    """Verify bundles and runs, and write a static site with a board for each benchmark and a page for each run.
+
+    Bundles that do not hold are listed apart, with the reason.
+
+    rmeval leaderboard build bundles/ -o site
+    """
+    from rmeval.cli.logs import show_warnings
+    from rmeval.leaderboard.site import build_site, state_of_places
+
+    show_warnings()
+    given: dict[str, Any] = {
+        "title": title,
+        "published": published,
+        "data": _data(data),
+        "with_bundles": with_bundles,
+        "worst": worst,
+    }
+    if missing := [place for place in places if not place.exists() and not watch]:
+        raise RmevalError(f"there is no file or folder {missing[0]}: check the path")
+    before = None
+    while True:
+        now = state_of_places(places)
+        if now != before:
+            before = now
+            _show(build_site(places, out, **given))
+        if not watch:
+            return
+        time.sleep(_PAUSE)
+
+
+def _data(data: Sequence[str] | None) -> dict[str, str]:
+    """The data by benchmark, from values like `rm-bench=folder`."""
+    from rmeval.benchmarks import benchmark_name
+
+    found: dict[str, str] = {}
+    for one in data or ():
+        name, equals, place = one.partition("=")
+        if not equals or not place:
+            raise RmevalError(f"--data is {one}: give it as BENCHMARK=PLACE, such as rm-bench=my-data")
+        found[benchmark_name(name)] = place
+    return found
+
+
+def _show(site: Site) -> None:
+    """Prints what was written, and what was left out."""
+    for note in site.notes:
+        echo(f"note: {with_options(note)}", err=True)
+    for found in site.refused:
+        why = "; ".join(f"{one.name}: {one.detail}" for one in found.checks if str(one.state) == "does not hold")
+        echo(f"not verified: {found.source.name}: {why}", err=True)
+    echo(f"written: {site.folder / 'index.html'} ({site.runs} runs on {len(site.boards)} boards)")
