@@ -19,7 +19,7 @@ __all__ = ["draw_heat"]
 
 _STEP = 3.5
 """Distance of two matrices, in cells."""
-_STRONG = 0.88
+_STRONG = 0.8
 """Strength of a colour above which the number in it is white."""
 _WHITE, _BLUE, _ORANGE = "#fefefe", "#1768ad", "#c2560d"
 """Colours that a page shows unchanged in both themes, unlike those of `Ink`: the numbers fit to them."""
