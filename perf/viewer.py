@@ -110,7 +110,7 @@ def _pages(index: Path) -> Iterator[tuple[str, str]]:
     query = ItemQuery(longest.key)
     # The page in the middle, by the key of a row there.
     middle = found.comparisons(ItemQuery(longest.key, margin=(0, float("inf"))), limit=1).rows[0]
-    item = found.comparisons(query, limit=1).rows[0]
+    item, other = found.comparisons(query, limit=2).rows
     common, rare = " ".join(item.excerpt.split()[1:3]), item.excerpt.split()[0]
     found.close()
 
@@ -125,7 +125,9 @@ def _pages(index: Path) -> Iterator[tuple[str, str]]:
     yield "disagreement of two models", items(other=shortest.key)
     yield "search for two frequent words", items(q=common)
     yield "search for a word that occurs once", items(q=rare)
+    # The first item of a run opens its folder, and each item reads its texts once.
     yield "an item with its texts", f"item/{item.item}?{urlencode({'run': longest.key, 'number': item.number})}"
+    yield "the next item", f"item/{other.item}?{urlencode({'run': longest.key, 'number': other.number})}"
 
 
 def _times(address: str) -> tuple[float, Sequence[float]]:

@@ -24,12 +24,22 @@ COMMANDS = {
     ("build/review/stage.py", "--adjudicate"),
     ("build/review/stage.py", "--reviewer"),
     ("importers/documents.py", "--from-subsets"),
+    ("predict/published_tables.py", "--json"),
+    *(("report/page/method.py", option) for option in ("--data", "--set", "--subset", "-b", "-o")),
+    ("report/published.py", "--json"),
+    ("report/published.py", "--published"),
     ("store/manifest.py", "--from-subsets"),
 }
 
 
-# Files with options of bubblewrap, compilers and mount.
-OF_OTHER_PROGRAMS = ("sandbox/isolation.py", "sandbox/languages.py", "sandbox/reachable.py", "sandbox/whole.py")
+# Files with options of bubblewrap, compilers and mount, and one with variables of a style sheet.
+OF_OTHER_PROGRAMS = (
+    "report/page/figures.py",
+    "sandbox/isolation.py",
+    "sandbox/languages.py",
+    "sandbox/reachable.py",
+    "sandbox/whole.py",
+)
 
 
 def strings(path: Path) -> Iterator[ast.Constant]:

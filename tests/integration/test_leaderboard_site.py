@@ -28,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=place / "runs", size=200)
     rmeval.evaluate("baseline:longest", "rm-bench", str(place / "data"), out=place / "runs")
     (place / "runs" / "broken.rmeval.zip").write_bytes(b"not a bundle")
-    build_site([place / "runs"], place / "out", data={"rm-bench": str(place / "data")}, title="Reward models")
+    build_site([place / "runs"], place / "out", data={"rm-bench": str(place / "data")}, title="Reward models", worst=3)
     return place / "out"
 
 
@@ -146,10 +146,13 @@ def test_the_page_of_a_run(page: Any) -> None:
 
 def test_accessibility_and_looks(browser: Any, site: Path, tmp_path: Path) -> None:
     folder = screenshot_folder(tmp_path)
-    for name, file in (("leaderboard", "index.html"), ("leaderboard-run", sorted((site / "runs").iterdir())[1])):
+    own = sorted((site / "runs").glob("rm-bench-synthetic--baseline-longest*"))
+    for name, file in zip(
+        ("leaderboard", "leaderboard-worst", "leaderboard-run"), (site / "index.html", *own), strict=True
+    ):
         for scheme in ("light", "dark"):
             view = {"width": 390, "height": 800}
-            with page_of(browser, (site / file).as_uri(), viewport=view, color_scheme=scheme) as found:
+            with page_of(browser, file.as_uri(), viewport=view, color_scheme=scheme) as found:
                 assert serious_violations(found) == []
                 assert not scrolls_sideways(found)
                 screenshots(found, folder, name)

@@ -283,11 +283,17 @@ def test_the_command(tmp_path: Path, browser: Any) -> None:
     index, scores = ["--index", tmp_path / "index.sqlite"], ["--token-scores", tmp_path / "scores.jsonl"]
     with serving("view", runs, "--no-browser", *index, *scores) as (address, process):
         with page_of(browser, f"{address}items", viewport=SIZE) as page:
+            # A busy machine may show the page before it has read the runs, and states that.
+            while page.locator("tr[data-row]").count() == 0:
+                assert "Runs are being read" in page.inner_text("main")
+                page.reload()
             with page.expect_navigation():
                 page.click("tr[data-row] a")
             assert page.locator(".tokens").count() == 2
             write_run(runs, planted_rows(3), "landed", planted_score)
             page.goto(f"{address}items")
+            while "Runs are being read" in page.inner_text("main"):
+                page.reload()
             assert "landed" in page.locator("select[name=run]").inner_text()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)

@@ -17,6 +17,7 @@ from rmeval.leaderboard import build_site
 from rmeval.results import bundle_run
 from tests.command import command
 from tests.forger import Forger
+from tests.samples import pair_rows
 
 HOSTILE = "=cmd()<script>alert(1)</script>\u202e[red]\x1b[31m\\input{x}"
 
@@ -140,6 +141,25 @@ def test_runs_become_bundles_and_what_is_gone_is_removed(runs: Path, tmp_path: P
     assert list((out / "bundles").iterdir()) == []
     assert (out / "README.md").exists()
     assert (tmp_path / "away").exists()
+
+
+def test_texts_are_shown_on_demand(bundles: Path, site: Path, tmp_path: Path, rm_bench_folder: Path) -> None:
+    assert not list((site / "runs").glob("*-worst.html"))
+    rmeval.evaluate("baseline:longest", "rm-bench", str(rm_bench_folder), out=tmp_path / "runs")
+    places = [bundles / "baseline-longest.rmeval.zip", tmp_path / "runs"]
+    data = {"rm-bench": str(rm_bench_folder)}
+    found = build_site(places, tmp_path / "site", data=data, worst=2)
+    assert (found.runs, found.notes) == (2, ())
+    pages = sorted((tmp_path / "site" / "runs").glob("*-worst.html"))
+    assert [page.name.partition("--")[0] for page in pages] == ["rm-bench", "rm-bench-synthetic"]
+    assert "What is the capital of land" in pages[0].read_text()
+    for page in pages:
+        own = page.with_name(page.name.replace("-worst", ""))
+        assert f'href="{page.name}"' in own.read_text()
+    (pairs := tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(8)))
+    rmeval.evaluate("baseline:longest", "pairs", str(pairs), out=tmp_path / "others")
+    without = build_site([tmp_path / "others"], tmp_path / "second", worst=2)
+    assert without.notes == ("no texts of pairs are shown: give them with `data` pairs=PLACE",)
 
 
 def test_an_empty_folder_gives_an_empty_site(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ class Watch:
 
     Attributes:
         problem: Why the index cannot be updated; empty if it can.
+        is_reading: Whether runs are being read, so that the index lacks some.
         is_busy: Whether runs or texts are being read.
     """
 
@@ -36,7 +37,7 @@ class Watch:
             builder: The writer of the index, which only this watch uses from now on.
         """
         self.problem = ""
-        self.is_busy = True
+        self.is_reading = self.is_busy = True
         self._builder = builder
         self._wanted, self._ended = threading.Event(), threading.Event()
         self._done = threading.Condition()
@@ -74,11 +75,13 @@ class Watch:
             self.is_busy = False
 
     def _update(self) -> None:
+        self.is_reading = True
         try:
-            self._builder.update()
+            self._builder.update(self._ended.is_set)
             self.problem = ""
         except RmevalError as error:
             self._note(error)
+        self.is_reading = False
         with self._done:
             self._rounds += 1
             self._looked_at = time.monotonic()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo
 from rmeval.errors import RmevalError
 
@@ -50,6 +51,12 @@ def build_command(
     with_bundles: Annotated[
         bool, typer.Option("--bundles/--no-bundles", help="Put the bundles on the site, for readers to verify.")
     ] = True,
+    worst: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Show this number of the worst misjudged comparisons of each run, with texts from --data."
+        ),
+    ] = 0,
     watch: Annotated[bool, typer.Option("--watch", help="Build again whenever bundles or runs land.")] = False,
 ) -> None:
     """Verify bundles and runs, and write a static site with a board for each benchmark and a page for each run.
@@ -62,7 +69,13 @@ def build_command(
     from rmeval.leaderboard.site import build_site, state_of_places
 
     show_warnings()
-    given = _data(data)
+    given: dict[str, Any] = {
+        "title": title,
+        "published": published,
+        "data": _data(data),
+        "with_bundles": with_bundles,
+        "worst": worst,
+    }
     if missing := [place for place in places if not place.exists() and not watch]:
         raise RmevalError(f"there is no file or folder {missing[0]}: check the path")
     before = None
@@ -70,7 +83,7 @@ def build_command(
         now = state_of_places(places)
         if now != before:
             before = now
-            _show(build_site(places, out, title=title, published=published, data=given, with_bundles=with_bundles))
+            _show(build_site(places, out, **given))
         if not watch:
             return
         time.sleep(_PAUSE)
@@ -92,7 +105,7 @@ def _data(data: Sequence[str] | None) -> dict[str, str]:
 def _show(site: Site) -> None:
     """Prints what was written, and what was left out."""
     for note in site.notes:
-        echo(f"note: {note}", err=True)
+        echo(f"note: {with_options(note)}", err=True)
     for found in site.refused:
         why = "; ".join(f"{one.name}: {one.detail}" for one in found.checks if str(one.state) == "does not hold")
         echo(f"not verified: {found.source.name}: {why}", err=True)

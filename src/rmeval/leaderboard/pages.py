@@ -15,10 +15,11 @@ from rmeval.report.cells import Number, clean, interval_text, value_text
 from rmeval.report.html import html_text
 from rmeval.report.page import page_html
 from rmeval.report.run import run_view
+from rmeval.report.views import View
 from rmeval.results.checks import State
 from rmeval.results.verify import Verification
 
-__all__ = ["Submitted", "index_page", "run_page", "slug_of", "state_of"]
+__all__ = ["Submitted", "index_page", "run_page", "slug_of", "state_of", "worst_page"]
 
 _ASSETS = Path(__file__).with_name("assets")
 _WEB = re.compile(r"https?://[^\s\"'<>]+", re.ASCII)
@@ -34,11 +35,13 @@ class Submitted:
         name: Its name, which the names of its files begin with.
         verification: Its checks.
         bundle: Whether its bundle is part of the site.
+        worst: Its worst misjudged comparisons with their texts, if they are part of the site.
     """
 
     name: str
     verification: Verification
     bundle: bool
+    worst: View | None = None
 
 
 def slug_of(board: Board, place: int) -> str:
@@ -230,7 +233,10 @@ def _run(title: str, row: BoardRow, own: Submitted) -> Iterator[str]:
     assert found.result is not None
     # The folder of an unpacked bundle no longer exists when someone reads the page.
     view = replace(run_view(found.result), source=None)
-    yield f'<div class="scroll" tabindex="0" role="region" aria-label="Numbers">{html_text([view])}</div></section>'
+    yield f'<div class="scroll" tabindex="0" role="region" aria-label="Numbers">{html_text([view])}</div>'
+    if own.worst is not None:
+        yield f'<p><a href="{html.escape(own.name)}-worst.html">The comparisons that the model misjudges worst</a></p>'
+    yield "</section>"
     yield f'<section aria-labelledby="checks"><h2 id="checks">{_text(state_of(found).capitalize())}</h2>'
     yield '<div class="scroll" tabindex="0" role="region" aria-label="Checks"><table class="wraps">'
     yield "<caption>What was checked when this page was made</caption>"
@@ -245,6 +251,25 @@ def _run(title: str, row: BoardRow, own: Submitted) -> Iterator[str]:
     yield "</section>"
     yield from _facts(row)
     yield "</main>"
+
+
+def worst_page(title: str, model: str, own: Submitted) -> str:
+    """Return the page of the comparisons that a run misjudges worst, with their texts.
+
+    Args:
+        title: Title of the site.
+        model: The model's name on the board.
+        own: The run, with these comparisons.
+    """
+    assert own.worst is not None
+    back = f"<nav aria-label='Site'><a href='{html.escape(own.name)}.html'>{_text(model)}</a></nav>"
+    body = [
+        *_header(f"{model}: misjudged worst", back),
+        '<main id="main" tabindex="-1"><div class="scroll texts" tabindex="0" role="region" aria-label="Comparisons">',
+        html_text([replace(own.worst, source=None)]),
+        "</div></main>",
+    ]
+    return page_html(f"{model} - {title}", "\n".join(body), (_ASSETS / "site.css").read_text("utf-8"))
 
 
 def _facts(row: BoardRow) -> Iterator[str]:

@@ -11,15 +11,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from rmeval.benchmarks import find_benchmark
 from rmeval.errors import RmevalError, RunError, explain_os_error
 from rmeval.files import json_bytes, replacing
 from rmeval.leaderboard.board import Board, make_boards
-from rmeval.leaderboard.pages import Submitted, index_page, run_page, slug_of, state_of
+from rmeval.leaderboard.pages import Submitted, index_page, run_page, slug_of, state_of, worst_page
 from rmeval.leaderboard.table import board_view
 from rmeval.report.csv_ import csv_text
 from rmeval.report.json_ import json_value
+from rmeval.report.views import View
+from rmeval.report.wrong import wrong_view
 from rmeval.results.bundle import SUFFIX, bundle_name, bundle_run, bundles_in, is_bundle, opened_bundle
+from rmeval.results.result import Result
 from rmeval.results.verify import Verification, verified
+from rmeval.results.wrong import wrong_examples
 
 __all__ = ["Site", "build_site", "state_of_places"]
 
@@ -55,6 +60,7 @@ def build_site(
     published: bool = True,
     data: Mapping[str, str] | None = None,
     with_bundles: bool = True,
+    worst: int = 0,
 ) -> Site:
     """Verify bundles and runs, and write a site with their boards.
 
@@ -65,6 +71,8 @@ def build_site(
         published: Whether boards contain the published results that come with rmeval.
         data: Data of benchmarks by id, to compare items and labels with.
         with_bundles: Whether the site contains the bundles, so that readers can verify them.
+        worst: Number of comparisons to show of each run, those that it misjudges worst, with their texts, which come
+            from `data` or are generated. Give it only for benchmarks whose licence lets you publish texts.
 
     Raises:
         RmevalError: If a place does not exist, or the site cannot be written.
@@ -87,7 +95,7 @@ def build_site(
                 files[name] = bundle
         refused.sort(key=lambda one: one.source.name)
         runs = {
-            found.result.path: Submitted(name, found, with_bundles)
+            found.result.path: Submitted(name, found, with_bundles, _worst(found.result, worst, data or {}, notes))
             for name, found in sorted(checked.items())
             if found.result is not None
         }
@@ -96,7 +104,22 @@ def build_site(
         if with_bundles:
             pages |= {f"bundles/{name}{SUFFIX}": file for name, file in files.items()}
         _write(out, pages)
-    return Site(out, boards, len(runs), tuple(refused), tuple(notes))
+    return Site(out, boards, len(runs), tuple(refused), tuple(dict.fromkeys(notes)))
+
+
+def _worst(result: Result, n: int, data: Mapping[str, str], notes: list[str]) -> View | None:
+    """The comparisons that a run misjudges worst; None, with a note, if their texts are not available."""
+    if not n:
+        return None
+    name = str(result.manifest["benchmark"]["id"])
+    if name not in data and not find_benchmark(name).generated:
+        notes.append(f"no texts of {name} are shown: give them with `data` {name}=PLACE")
+        return None
+    try:
+        return wrong_view(wrong_examples(result, n=n, data=data.get(name)))
+    except RmevalError as error:
+        notes.append(f"no texts of {name} are shown: {error}")
+        return None
 
 
 def _bundles(places: Sequence[Path], drafts: Path, notes: list[str]) -> Iterator[Path]:
@@ -142,6 +165,8 @@ def _pages(
         for row in board.rows:
             if row.run is not None and (own := runs.get(row.run)) is not None:
                 yield f"runs/{own.name}.html", run_page(title, row, own).encode()
+                if own.worst is not None:
+                    yield f"runs/{own.name}-worst.html", worst_page(title, row.model, own).encode()
 
 
 def _write(out: Path, pages: Mapping[str, bytes | Path]) -> None:

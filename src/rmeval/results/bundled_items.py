@@ -40,7 +40,7 @@ def copy_items(source: Path, target: Path, run: str) -> None:
             if missing := [name for name in COLUMNS if name not in file.schema_arrow.names]:
                 raise RunError(
                     f"{source} was written by an earlier rmeval (it lacks {', '.join(missing)}): "
-                    "run the command of the run again with --out of another folder"
+                    "run the command of the run again with another `out`"
                 )
             with writing(target, schema, run) as writer:
                 for group in range(file.num_row_groups):

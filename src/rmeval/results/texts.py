@@ -86,7 +86,8 @@ def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
 
 
-_AT_ONCE = 1 << 12
+_AT_ONCE = 1 << 14
+"""Items of a row group of the file: each group is then decoded once."""
 
 
 def _streamed(run: StoredRun, source: Benchmark, left: dict[str, Digests]) -> Iterator[tuple[str, Item]]:

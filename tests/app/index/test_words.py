@@ -18,6 +18,7 @@ TEXTS = {
     "accents": ("Café naïve?", "ÉCOLE", "ecole 2"),
     "nul": ("before\0after", "tail\0end", "x"),
     "long": ("long", "word " * 30_000 + "beyond", "z"),
+    "wordy": (" wordy\n" * 100, "yes", "no"),
     "quoted": ('She said "now or never".', "yes", "no"),
 }
 
@@ -90,3 +91,4 @@ def test_excerpts_are_the_beginning_of_the_prompt(found: tuple[Index, str]) -> N
     index, run = found
     rows = {row.name: row.excerpt for row in index.comparisons(ItemQuery(run)).rows}
     assert (rows["plain"], rows["nul"]) == ("Which bird?", "before after")
+    assert rows["wordy"] == "wordy " * 26 + "word…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,18 +95,21 @@ class IndexBuilder:
     ) -> None:
         self._connection.close()
 
-    def update(self) -> Update:
+    def update(self, is_ended: Callable[[], bool] = lambda: False) -> Update:
         """Read the runs that are new or changed, and drop those that do not exist any more.
+
+        Args:
+            is_ended: Whether to stop before the next run; the next update goes on there.
 
         Raises:
             RunError: If the folder or the index cannot be read.
         """
         try:
-            return self._update()
+            return self._update(is_ended)
         except sqlite3.Error as error:
             raise RunError(f"{self.file} cannot be written ({error}): delete it, or give another `index`") from error
 
-    def _update(self) -> Update:
+    def _update(self, is_ended: Callable[[], bool]) -> Update:
         found = {folder: _state(folder) for folder in find_runs(self.source.runs)}
         known = {Path(row[0]): row[1:] for row in self._connection.execute("SELECT folder, state, running FROM run")}
         gone = [folder for folder in known if folder not in found]
@@ -116,6 +119,8 @@ class IndexBuilder:
                     remove_run(self._connection, folder)
         read = 0
         for folder, state in found.items():
+            if is_ended():
+                break
             before, running = known.get(folder, ("", 0))
             recent = time.monotonic() - self._read_at.get(folder, -_OFTEN) < _OFTEN
             if state != before and not (running and recent):

@@ -167,7 +167,8 @@ def segments_of(query: ItemQuery, condition: Condition) -> tuple[Segment, ...]:
     if query.outcome == "unscored":
         return (without,)
     scored = Segment(condition.plus("j.margin IS NOT NULL"), column, own.descending)
-    is_scored = query.outcome is not None or query.margin != (-math.inf, math.inf)
+    # Models disagree only where both have a score.
+    is_scored = query.outcome is not None or query.other is not None or query.margin != (-math.inf, math.inf)
     return (scored,) if is_scored else (scored, without)
 
 

@@ -136,8 +136,8 @@ class Index:
 
     def _counts(self, run: str, table: str) -> dict[str, int]:
         question = (
-            f"SELECT n.name, count(*) FROM judged j JOIN {table} n ON n.id = j.{table} "
-            "WHERE j.run = (SELECT id FROM run WHERE key = ?) GROUP BY n.id ORDER BY n.id"
+            f"SELECT n.name, sum(p.comparisons) FROM part p JOIN {table} n ON n.id = p.{table} "
+            "WHERE p.run = (SELECT id FROM run WHERE key = ?) GROUP BY n.id ORDER BY n.id"
         )
         with self._connection() as connection:
             return dict(connection.execute(question, (run,)).fetchall())
@@ -174,12 +174,15 @@ class Index:
 
     def searchable(self, run: str) -> tuple[int, int]:
         """Of how many of a run's items the texts can be searched, and the number of its items."""
-        question = (
-            "SELECT total(has_words), count(*) FROM scored s JOIN item i ON i.id = s.item "
-            "WHERE s.run = (SELECT id FROM run WHERE key = ?)"
-        )
         with self._connection() as connection:
-            found, total = connection.execute(question, (run,)).fetchone()
+            row = connection.execute("SELECT id, texts FROM run WHERE key = ?", (run,)).fetchone()
+            own, texts = row or (0, "")
+            (total,) = connection.execute("SELECT count(*) FROM scored WHERE run = ?", (own,)).fetchone()
+            if texts == "":
+                return total, total  # All of its texts were read: no need to look at each item.
+            (found,) = connection.execute(
+                "SELECT total(has_words) FROM scored s JOIN item i ON i.id = s.item WHERE s.run = ?", (own,)
+            ).fetchone()
         return int(found), total
 
 

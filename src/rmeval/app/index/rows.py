@@ -27,7 +27,7 @@ def remove_run(connection: sqlite3.Connection, folder: Path) -> None:
     """Remove a run; its items and words stay."""
     own = connection.execute("SELECT id FROM run WHERE folder = ?", (str(folder),)).fetchone()
     if own is not None:
-        for statement in ("judged WHERE run", "scored WHERE run", "run WHERE id"):
+        for statement in ("judged WHERE run", "scored WHERE run", "part WHERE run", "run WHERE id"):
             connection.execute(f"DELETE FROM {statement} = ?", own)
 
 
@@ -59,6 +59,8 @@ def add_run(connection: sqlite3.Connection, run: StoredRun, state: str, columns:
         for position, number, tag, margin, length in columns.judged()
     )
     _many(connection, f"INSERT INTO judged VALUES ({own}, ?, ?, ?, ?, ?, ?)", judged)
+    counted = "SELECT run, cell, subset, count(*) FROM judged WHERE run = ? GROUP BY cell, subset"
+    connection.execute(f"INSERT INTO part {counted}", (own,))
 
 
 def _key(connection: sqlite3.Connection, folder: Path, manifest: Manifest | None) -> str:

@@ -29,6 +29,8 @@ CREATE TABLE run (
     benchmark INTEGER REFERENCES benchmark, model TEXT NOT NULL, kind TEXT NOT NULL, variant TEXT NOT NULL,
     running INTEGER NOT NULL, note TEXT NOT NULL, error TEXT NOT NULL, texts TEXT
 );
+CREATE TABLE part (run INTEGER NOT NULL, cell INTEGER, subset INTEGER, comparisons INTEGER NOT NULL);
+CREATE INDEX part_run ON part (run);
 CREATE TABLE subset (id INTEGER PRIMARY KEY, benchmark INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (benchmark, name));
 CREATE TABLE cell (id INTEGER PRIMARY KEY, benchmark INTEGER NOT NULL, name TEXT NOT NULL, UNIQUE (benchmark, name));
 CREATE TABLE item (
@@ -50,9 +52,10 @@ CREATE INDEX judged_subset ON judged (run, subset, margin, item, number);
 CREATE INDEX judged_cell ON judged (run, cell, margin, item, number);
 CREATE VIRTUAL TABLE words USING fts5 (prompt, responses, content='', tokenize='unicode61 remove_diacritics 2');
 """
-# `scored.scores` is float64 in little-endian order, one for each response. `judged.margin` is NULL without a score;
-# `judged.length` is characters of the winner less those of the other response. Rows of `item` and `words` stay when a
-# run is removed, so that its texts need not be read again; ids are never given twice.
+# `part` counts a run's comparisons by cell and subset. `scored.scores` is float64 in little-endian order, one for each
+# response. `judged.margin` is NULL without a score; `judged.length` is characters of the winner less those of the other
+# response. Rows of `item` and `words` stay when a run is removed, so that its texts need not be read again; ids are
+# never given twice.
 
 
 def index_file(runs: Path) -> Path:

@@ -68,8 +68,10 @@ def _lacks(connection: sqlite3.Connection, item: int) -> bool:
 
 def _excerpt(item: Item) -> str:
     """The beginning of the last message of the prompt, which says what the item is about."""
-    text = item.prompt[-1].content[: 4 * _EXCERPT] if item.prompt else ""
-    return _stored(" ".join(text.split())[:_EXCERPT])
+    whole = item.prompt[-1].content if item.prompt else ""
+    words = " ".join(whole[: 4 * _EXCERPT].split())
+    is_cut = len(words) > _EXCERPT or len(whole) > 4 * _EXCERPT
+    return _stored(f"{words[:_EXCERPT].rstrip()}…" if is_cut else words)
 
 
 def _prompt(item: Item) -> str:
