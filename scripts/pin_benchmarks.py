@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from rmeval.benchmarks import load_benchmark
-from rmeval.results.pins import entry_of, pins_of_benchmark
+from rmeval.results.pins import entry_of, pins_of_items
 
 FILE = Path(__file__).resolve().parents[1] / "src" / "rmeval" / "results" / "pins.json"
 
@@ -25,7 +25,7 @@ def main() -> None:
         name, _, place = argument.partition("=")
         benchmark = load_benchmark(name, place or None)
         counts, revision = benchmark.card.counts, benchmark.card.revision
-        found = pins_of_benchmark(benchmark)
+        found = pins_of_items(benchmark.load())
         kept = {subset: pin for subset, pin in found.items() if counts.get(subset) == pin.items}
         for subset in found.keys() - kept.keys():
             sys.stdout.write(f"{name}: {subset} is left out: {found[subset].items} items, not {counts.get(subset)}\n")

@@ -68,6 +68,9 @@ class Forger:
         batches = [[change(one) for one in batch] for batch in read_journal(self.folder / "journal")]
         self._write_journal(batches)
 
+    def add_to_journal(self, batch: list[Observation]) -> None:
+        self._write_journal([*read_journal(self.folder / "journal"), batch])
+
     def _write_journal(self, batches: list[list[Observation]]) -> None:
         remove_journal(self.folder / "journal")
         with Journal(self.folder / "journal", run_id(read_manifest(self.folder)["identity"])) as journal:

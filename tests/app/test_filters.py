@@ -33,6 +33,13 @@ def test_an_address_is_the_whole_state() -> None:
     assert (plain.is_narrow, Filter(ItemQuery("run1", sort="item")).is_narrow, Filter(query).is_narrow) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("bound", [0.12345678901234567, -1234567.0, 1e300, 5e-324, 0.0])
+def test_bounds_keep_all_of_their_digits(bound: float) -> None:
+    own = Filter(ItemQuery("run1", margin=(bound, float("inf")), length=(float("-inf"), bound)))
+    assert Filter.of(parse_qs(urlsplit(own.items).query), "run1") == own
+    assert "length-max=-1234567" in Filter(ItemQuery("run1", length=(float("-inf"), -1234567.0))).items
+
+
 def test_the_address_of_an_item_keeps_the_filter() -> None:
     own = Filter(ItemQuery("run1", outcome="wrong"), after=Key(None, "aa", 0))
     address = own.item("bb", 4, Key(1.5, "bb", 4), view="markdown", against="")

@@ -86,6 +86,33 @@ def test_an_index_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
         assert (page.status, "start the viewer again" in page.problem) == (400, True)
 
 
+def test_a_full_disk_is_said_so_until_there_is_room(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    write_run(runs, planted_rows(1100), "planted", planted_score)
+    with IndexBuilder(tmp_path / "index.sqlite", Source(runs)) as builder:
+        builder.update()
+        _limit(builder, builder._connection.execute("PRAGMA page_count").fetchone()[0])
+        with Watch(builder) as watch, closing(Index(builder.file)) as index:
+            _until_idle(watch)
+            assert "index.sqlite cannot be written (database or disk is full)" in watch.problem
+            assert index.searchable(index.runs()[0].key) == (0, 1100)
+            _limit(builder, 100_000)
+            watch._looked_at = 0.0
+            _until_idle(watch)
+            assert watch.problem == ""
+            assert index.searchable(index.runs()[0].key) == (1100, 1100)
+
+
+def _limit(builder: IndexBuilder, pages: int) -> None:
+    builder._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def _until_idle(watch: Watch) -> None:
+    watch.look(60)
+    while watch.is_busy:
+        watch.look(1)
+
+
 def test_a_folder_that_is_gone_has_no_runs(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     rmeval.evaluate("baseline:longest", "pairs", planted_rows(20), out=runs)

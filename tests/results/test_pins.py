@@ -12,7 +12,7 @@ import rmeval
 from rmeval.benchmarks import load_benchmark
 from rmeval.results import verify_run
 from rmeval.results.checks import State
-from rmeval.results.pins import pinned, pins_of_benchmark, pins_of_run
+from rmeval.results.pins import pinned, pins_of_items, pins_of_run
 from rmeval.store.run import read_run
 
 
@@ -26,7 +26,7 @@ from rmeval.store.run import read_run
     ],
 )
 def test_the_pins_are_those_of_real_data(shared: Path, name: str, place: str) -> None:
-    found = pins_of_benchmark(load_benchmark(name, str(shared / "data" / place)))
+    found = pins_of_items(load_benchmark(name, str(shared / "data" / place)).load())
     assert {subset: [pin] for subset, pin in found.items()} == dict(pinned(name))
 
 
@@ -36,7 +36,7 @@ def test_a_benchmark_without_pins() -> None:
 
 def test_a_run_has_the_pins_of_its_benchmark(tmp_path: Path, rm_bench_folder: Path) -> None:
     run = rmeval.evaluate("baseline:longest", "rm-bench", str(rm_bench_folder), out=tmp_path / "runs").path
-    assert pins_of_run(read_run(run).items) == pins_of_benchmark(load_benchmark("rm-bench", str(rm_bench_folder)))
+    assert pins_of_run(read_run(run).items) == pins_of_items(load_benchmark("rm-bench", str(rm_bench_folder)).load())
 
 
 def test_made_up_items_under_a_known_name(tmp_path: Path, rm_bench_folder: Path) -> None:

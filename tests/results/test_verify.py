@@ -136,7 +136,7 @@ def test_a_removed_item_that_is_declared_as_a_selection(forger: Forger) -> None:
     states = {check.name: check for check in found.checks}
     assert states["items"].state is State.UNKNOWN
     assert "the first 23 items" in states["items"].detail
-    assert states["benchmark"].state is State.UNKNOWN
+    assert states["benchmark"].state is State.HOLDS
 
 
 def test_an_item_in_another_problem(forger: Forger) -> None:
@@ -255,6 +255,102 @@ def _edit_description(file: Path, change: Callable[[Fields], None]) -> None:
     with zipfile.ZipFile(file, "w") as target:
         for name, data in held.items():
             target.writestr(name, data)
+
+
+def test_other_problems_in_a_selection_of_all_items(forger: Forger) -> None:
+    """A declared selection excuses lacking items, and nothing else."""
+    forger.manifest(lambda manifest: manifest["selection"].update(limit=SIZE))
+
+    def alone(rows: Rows) -> Rows:
+        return [{**row, "cluster": row["id"]} for row in rows]
+
+    forger.items(alone)
+    assert failing(verify_run(forger.submit())) == {"benchmark"}
+
+
+def test_labels_and_lengths_of_a_selection(forger: Forger) -> None:
+    """The items of a selection are compared with the same items of the benchmark, where that is available."""
+    forger.manifest(lambda manifest: manifest["selection"].update(limit=SIZE - 1))
+    forger.items(lambda rows: rows[1:])
+    honest = {check.name: check for check in verify_run(forger.submit()).checks}
+    assert honest["benchmark"].state is honest["gold"].state is State.HOLDS
+    assert honest["items"].state is State.UNKNOWN
+    forger.items(exchange_gold)
+    assert failing(verify_run(forger.submit())) == {"gold"}
+
+
+@pytest.mark.parametrize("chosen", [{"cells": ["hard"]}, {"n_items": 20, "seed": 3}, {"subsets": ["chat"]}])
+def test_an_honest_selection_holds(tmp_path: Path, chosen: dict[str, Any]) -> None:
+    run = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", out=tmp_path, size=64, **chosen).path
+    found = verify_run(run)
+    assert found.holds, found.checks
+    assert found.complete == ("cells" in chosen)
+
+
+def test_honest_cells_of_a_benchmark_with_digests(shared: Path, tmp_path: Path) -> None:
+    data = str(shared / "data" / "rm-bench")
+    run = rmeval.evaluate("baseline:longest", "rm-bench", data, out=tmp_path, cells=["hard"]).path
+    states = {check.name: check.state for check in verify_run(run).checks}
+    assert (states["benchmark"], states["gold"]) == (State.HOLDS, State.UNKNOWN)
+    assert verify_run(run, data=data).complete
+
+
+def test_a_card_of_ones_own_under_a_known_id(forger: Forger) -> None:
+    counts = {"chat": 6, "math": 6, "code": 6, "safety-response": 3, "safety-refuse": 3}
+    words = dict.fromkeys(("title", "measures", "licence", "items"), "x")
+
+    def own(manifest: Any) -> None:
+        card = {"version": 1, "id": "rm-bench-synthetic", "counts": counts, **words}
+        manifest["benchmark"].update(spec="built", data="x", options={"card": card})
+
+    forger.manifest(own)
+    assert failing(verify_run(forger.submit())) == {"benchmark"}
+
+
+def test_two_scores_of_a_request(forger: Forger) -> None:
+    (batch, *_) = read_journal(forger.folder / "journal")
+    first = batch[0]
+    other = replace(first, values={"score": 9.0})
+    failed = replace(first, status="error", values={}, error="the server was busy")
+    forger.add_to_journal([failed, first])
+    assert verify_run(forger.submit()).holds, "an error is scored again"
+    forger.add_to_journal([other])
+    assert failing(verify_run(forger.submit())) == {"journal"}
+
+
+@pytest.mark.parametrize("fact", ["items", "gold", "contents", "revision"])
+def test_facts_of_a_bundle_that_do_not_follow_from_its_files(forger: Forger, fact: str) -> None:
+    file = forger.submit()
+    _edit_description(file, lambda fields: fields["benchmark"].update({fact: "another"}))
+    assert failing(verify_run(file)) == {"identity"}
+
+
+@pytest.mark.parametrize("name", ["protocol", "formulas", "rules", "value"])
+def test_words_of_a_bundle_that_do_not_follow_from_its_files(forger: Forger, name: str) -> None:
+    file = forger.submit()
+    _edit_description(file, lambda fields: fields.update({name: []}))
+    assert "identity" in failing(verify_run(file))
+
+
+def test_numbers_of_another_version(forger: Forger) -> None:
+    """What cannot be computed again is said to be unchecked; another version excuses no number."""
+
+    def older(fields: Fields) -> None:
+        fields.update(notes=["all is well"], intervals=0)
+
+    file = forger.submit(older)
+    assert failing(verify_run(file)) == {"numbers", "intervals"}, "this version writes other notes and intervals"
+    _edit_description(file, lambda fields: fields.update(rmeval="0.0.1"))
+    found = verify_run(file)
+    assert found.holds
+    assert {check.name for check in found.checks if check.state is State.UNKNOWN} == {"model", "notes", "intervals"}
+
+
+def test_a_model_without_a_commit(forger: Forger) -> None:
+    forger.manifest(lambda manifest: manifest["identity"].update(model="hub:two/strong"))
+    forger.manifest(lambda manifest: manifest["model"].update(name="two/strong", kind="classifier"))
+    checks = {check.name: check for check in verify_run(forger.submit()).checks}
+    assert checks["model"].state is State.UNKNOWN
 
 
 @pytest.mark.parametrize("named", ["benchmark", "protocol"])

@@ -75,7 +75,7 @@ class Filter:
         )
         for name, (least, greatest) in (("margin", query.margin), ("length", query.length)):
             yield from (
-                (f"{name}-{end}", f"{value:g}")
+                (f"{name}-{end}", _written(value))
                 for end, value in (("min", least), ("max", greatest))
                 if math.isfinite(value)
             )
@@ -144,6 +144,11 @@ def _number(params: Params, name: str, default: float) -> float:
     if math.isnan(found):
         raise DataError(f"the address has {name}={quoted(given, 60)}: give a number")
     return found
+
+
+def _written(value: float) -> str:
+    """A bound with all of its digits: a rounded one would be another filter on the next page."""
+    return repr(value).removesuffix(".0")
 
 
 def _place(params: Params, name: str) -> Key | None:

@@ -25,7 +25,6 @@ class Watch:
     """Updates the index whenever a page asks for it; a context manager that ends the thread.
 
     Attributes:
-        problem: Why the index cannot be updated; empty if it can.
         is_reading: Whether runs are being read, so that the index lacks some.
         is_busy: Whether runs or texts are being read.
     """
@@ -36,13 +35,18 @@ class Watch:
         Args:
             builder: The writer of the index, which only this watch uses from now on.
         """
-        self.problem = ""
         self.is_reading = self.is_busy = True
+        self._problems = {"runs": "", "texts": ""}
         self._builder = builder
         self._wanted, self._ended = threading.Event(), threading.Event()
         self._done = threading.Condition()
         self._rounds, self._looked_at = 0, 0.0
         self._thread = threading.Thread(target=self._work, name="index", daemon=True)
+
+    @property
+    def problem(self) -> str:
+        """Why the index cannot be updated; empty if it can."""
+        return self._problems["runs"] or self._problems["texts"]
 
     def __enter__(self) -> Self:
         self._wanted.set()
@@ -78,9 +82,9 @@ class Watch:
         self.is_reading = True
         try:
             self._builder.update(self._ended.is_set)
-            self.problem = ""
+            self._note("runs", "")
         except RmevalError as error:
-            self._note(error)
+            self._note("runs", str(error))
         self.is_reading = False
         with self._done:
             self._rounds += 1
@@ -95,10 +99,11 @@ class Watch:
                 if self._wanted.is_set():
                     self._wanted.clear()
                     self._update()
+            self._note("texts", "")
         except RmevalError as error:
-            self._note(error)
+            self._note("texts", str(error))
 
-    def _note(self, error: RmevalError) -> None:
-        if str(error) != self.problem:
-            logger.warning("%s", error)
-        self.problem = str(error)
+    def _note(self, what: str, problem: str) -> None:
+        if problem and problem != self._problems[what]:
+            logger.warning("%s", problem)
+        self._problems[what] = problem

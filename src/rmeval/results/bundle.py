@@ -40,6 +40,7 @@ __all__ = [
     "bundle_name",
     "bundle_run",
     "bundles_in",
+    "description_of",
     "is_bundle",
     "opened_bundle",
     "pack",
@@ -122,7 +123,7 @@ def pack(result: Result, n_items: int, file: Path) -> None:
         RunError: If the file cannot be written.
     """
     folder = result.path
-    (folder / BUNDLE).write_bytes(json_bytes(_description(result, folder, n_items), indent=1) + b"\n")
+    (folder / BUNDLE).write_bytes(json_bytes(description_of(result, folder, n_items), indent=1) + b"\n")
     _write_zip(folder, file)
 
 
@@ -182,7 +183,14 @@ def _local_paths(value: Any) -> Iterator[str]:
             yield from _local_paths(inner)
 
 
-def _description(result: Result, draft: Path, n_items: int) -> dict[str, Any]:
+def description_of(result: Result, draft: Path, n_items: int) -> dict[str, Any]:
+    """Return the contents of `bundle.json`.
+
+    Args:
+        result: The numbers.
+        draft: The folder of the files that it describes.
+        n_items: Number of items.
+    """
     manifest = result.manifest
     return {
         "schema": SCHEMA,

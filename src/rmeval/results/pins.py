@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import islice
 from typing import Any
 
-from rmeval.benchmarks import Benchmark
 from rmeval.data.digests import contents_digest, digest, gold_digest, unordered_digest
 from rmeval.store.items import CountedItem, StoredItems, count_item
 from rmeval.types import Item
 
-__all__ = ["Pin", "Pins", "entry_of", "pinned", "pins_of_benchmark", "pins_of_run"]
+__all__ = ["Pin", "Pins", "entry_of", "pinned", "pins_of_items", "pins_of_run"]
 
 _FILE = "pins.json"
 
@@ -52,17 +50,13 @@ def pins_of_run(stored: StoredItems) -> dict[str, Pin]:
     return _pins(rows)
 
 
-def pins_of_benchmark(benchmark: Benchmark, most: int | None = None) -> dict[str, Pin]:
-    """Return the pin of each subset of a benchmark, whose items are read or generated.
-
-    Args:
-        benchmark: The benchmark.
-        most: Number of items after which to stop; None for all.
+def pins_of_items(items: Iterable[Item]) -> dict[str, Pin]:
+    """Return the pin of each subset of items with texts.
 
     Raises:
-        DataError: If its data cannot be read.
+        DataError: If the items are read from data that cannot be read.
     """
-    return _pins(_Row.of(count_item(item)) for item in islice(benchmark.load(), most))
+    return _pins(map(_Row.of, map(count_item, items)))
 
 
 @cache

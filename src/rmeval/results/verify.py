@@ -5,7 +5,9 @@ Nothing in a run or bundle is trusted: its files are read within limits, and no 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,20 +19,25 @@ import numpy as np
 from rmeval._version import __version__
 from rmeval.baselines import NULL_SCORES
 from rmeval.errors import RmevalError, RunError
+from rmeval.files import json_bytes
 from rmeval.messages import count_of
 from rmeval.metrics.records import null_evidence
 from rmeval.metrics.stats.intervals import INTERVALS
-from rmeval.results.bundle import is_bundle, opened_bundle
+from rmeval.redaction import redacted
+from rmeval.results.bundle import description_of, is_bundle, opened_bundle
 from rmeval.results.bundled_items import refuse_large_items
 from rmeval.results.checks import Check, State, holds, unknown, wrong
 from rmeval.results.result import Result, compute
 from rmeval.results.verified_items import item_checks
 from rmeval.results.verified_numbers import metrics_differences, scores_difference, stated_metrics
+from rmeval.store.journal import read_journal
 from rmeval.store.manifest import only_run, read_manifest, run_id
 from rmeval.store.run import StoredRun, read_run
 
 __all__ = ["Verification", "verified", "verify_run"]
 
+_OF_WRITER = {"schema", "rmeval", "intervals", "files"}
+"""Entries of `bundle.json` that the version of rmeval decides, and the sums, which are compared on opening."""
 _SHOWN = 3
 """Differences that a check lists."""
 
@@ -163,7 +170,7 @@ class _Given:
         self, run: StoredRun, result: Result, own: str, description: Mapping[str, Any] | None
     ) -> Iterator[Check]:
         yield holds("files", "the sums of all files match, and all parts belong to this run")
-        yield _identity(run, own, description)
+        yield _identity(run, result, own, description)
         yield _complete(run)
         yield from item_checks(run, self.data)
         yield from _number_checks(run, result, description)
@@ -172,25 +179,44 @@ class _Given:
             yield self.further(run)
 
 
-def _identity(run: StoredRun, own: str, description: Mapping[str, Any] | None) -> Check:
+def _identity(run: StoredRun, result: Result, own: str, description: Mapping[str, Any] | None) -> Check:
     stated = run.folder.name if description is None else str(description["run"])
     if stated != own:
         return wrong("identity", f"the run is {own} by its manifest, but {stated} by its name")
-    model, benchmark = run.manifest["model"], run.manifest["benchmark"]["id"]
-    if run.manifest["identity"].get("benchmark") != benchmark:
+    if run.manifest["identity"].get("benchmark") != run.manifest["benchmark"]["id"]:
         return wrong("identity", "the manifest names another benchmark than the identity")
-    if description is not None:
-        said = description.get("model"), description.get("benchmark")
-        names = said[0].get("name") if isinstance(said[0], dict) else None
-        if names != model["name"] or not isinstance(said[1], dict) or said[1].get("id") != benchmark:
-            return wrong("identity", "bundle.json names another model or benchmark than the manifest")
+    if description is not None and (name := _other_description(run, result, description)) is not None:
+        return wrong("identity", f"bundle.json states another {name} than the files that it describes")
     return holds("identity", f"run {own}, the digest of its identity")
+
+
+def _other_description(run: StoredRun, result: Result, description: Mapping[str, Any]) -> str | None:
+    """The first entry of `bundle.json` that does not follow from the other files; None if all do."""
+    made = description_of(result, run.folder, len(run.items.table))
+    own = json.loads(json_bytes(redacted(made)))
+    return next(
+        (name for name in sorted({*own, *description} - _OF_WRITER) if own.get(name) != description.get(name)), None
+    )
 
 
 def _complete(run: StoredRun) -> Check:
     if run.manifest["status"] != "complete" or run.note:
         return wrong("journal", run.note or "the run is unfinished")
+    if twice := _observed_twice(run):
+        return wrong("journal", f"{count_of(twice, 'request')} with several observations that differ: one is chosen")
     return holds("journal", f"an observation of each of {count_of(len(run.requests.rows), 'request')}")
+
+
+def _observed_twice(run: StoredRun) -> int:
+    """The number of requests with observations that differ; a run repeats a request only after an error."""
+    seen: dict[str, tuple[object, ...]] = {}
+    twice: set[str] = set()
+    for batch in read_journal(run.folder / "journal", run=run_id(run.manifest["identity"])):
+        for one in batch:
+            what = (one.status, one.choice, sorted(one.values.items()))
+            if one.status != "error" and seen.setdefault(one.key, what) != what:
+                twice.add(one.key)
+    return len(twice)
 
 
 def _number_checks(run: StoredRun, result: Result, description: Mapping[str, Any] | None) -> Iterator[Check]:
@@ -200,7 +226,8 @@ def _number_checks(run: StoredRun, result: Result, description: Mapping[str, Any
         yield wrong("numbers", str(error).replace(f"{run.folder}{os.sep}", ""))
         return
     yield _versions(stated["records"], result, description)
-    found = metrics_differences(stated, result, _written_here(run, description))
+    same_version = _written_here(run, description)
+    found = metrics_differences(stated, result, same_version)
     count = count_of(found.numbers, "number")
     if found.found:
         more = f" and {len(found.found) - _SHOWN} more" if len(found.found) > _SHOWN else ""
@@ -208,7 +235,11 @@ def _number_checks(run: StoredRun, result: Result, description: Mapping[str, Any
     else:
         digits = f"; {found.rounded} differ by rounding" if found.rounded else ""
         yield holds("numbers", f"{count} of metrics.json computed again, equal to the last digit{digits}")
-    if not found.intervals:
+    if not same_version:
+        yield unknown("notes", "another version of rmeval made the notes, and what is said of a judge")
+    if not found.intervals and same_version:
+        yield wrong("intervals", f"this version of rmeval wrote them, but not by its method (version {INTERVALS})")
+    elif not found.intervals:
         yield unknown("intervals", f"another version of their method made them (this is version {INTERVALS})")
     if description is None and os.path.lexists(run.folder / "scores.parquet"):
         try:
@@ -254,6 +285,8 @@ def _model(run: StoredRun) -> Check:
         place, _, commit = rest.partition("@")
         if place != name and not name.startswith(f"{place} "):
             return wrong("model", f"named {name}, but the identity is that of {place}")
+        if not re.fullmatch("[0-9a-f]{7,64}", commit):
+            return unknown("model", f"the identity states no commit of {place}")
         return holds("model", f"{place} at commit {commit[:12]}, as far as the submitter states it")
     what = f"the name {name} stands for {identity}" if identity else f"the identity of {name} states no weights"
     return unknown("model", f"{what}: only scoring items again can show that the scores are those of this model")

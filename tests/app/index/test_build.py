@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -85,6 +86,28 @@ def test_a_damaged_run_says_why_and_leaves_the_others(data: Path, tmp_path: Path
         assert "items.parquet is damaged" in errors["first"]
         assert index.runs("pairs")[0].model == "second"
         assert builder.update().read == 0
+
+
+def test_an_update_that_is_ended_goes_on_later(data: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        import_run(data, tmp_path / "runs", f"model {number}", number)
+    with builder_of(tmp_path) as builder, reading(builder) as index:
+        answers = iter([False, True])
+        assert builder.update(lambda: next(answers)).read == 1
+        assert len(index.runs()) == 1
+        assert builder.update().read == 2
+
+
+def test_a_run_of_a_benchmark_that_is_not_installed_leaves_the_others(data: Path, tmp_path: Path) -> None:
+    own = import_run(data, tmp_path / "runs", "first", 1) / "run.json"
+    import_run(data, tmp_path / "runs", "second", 2)
+    fields = json.loads(own.read_text())
+    del fields["sha256"]
+    fields["benchmark"] |= {"spec": "other-package", "id": "other-package"}
+    own.write_text(json.dumps(fields))
+    with builder_of(tmp_path) as builder, reading(builder) as index:
+        assert builder.update().read == 2
+        assert {run.model: bool(run.error) for run in index.runs()} == {"first": True, "second": False}
 
 
 def test_a_run_that_is_being_written_is_read_again_only_now_and_then(data: Path, tmp_path: Path) -> None:

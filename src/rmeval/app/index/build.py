@@ -84,8 +84,12 @@ class IndexBuilder:
         self._connection = writer(file, is_cache)
         self._read_at: dict[Path, float] = {}
         self._last: StoredRun | None = None
-        # Data that could not be read before may be there now.
-        self._connection.execute("UPDATE run SET texts = NULL WHERE texts != ''")
+        try:
+            # Data that could not be read before may be there now.
+            self._connection.execute("UPDATE run SET texts = NULL WHERE texts != ''")
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +103,7 @@ class IndexBuilder:
         """Read the runs that are new or changed, and drop those that do not exist any more.
 
         Args:
-            is_ended: Whether to stop before the next run; the next update goes on there.
+            is_ended: Called before each run: whether to leave the others to the next update.
 
         Raises:
             RunError: If the folder or the index cannot be read.
@@ -107,7 +111,10 @@ class IndexBuilder:
         try:
             return self._update(is_ended)
         except sqlite3.Error as error:
-            raise RunError(f"{self.file} cannot be written ({error}): delete it, or give another `index`") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: sqlite3.Error) -> RunError:
+        return RunError(f"{self.file} cannot be written ({error}): delete it, or give another `index`")
 
     def _update(self, is_ended: Callable[[], bool]) -> Update:
         found = {folder: _state(folder) for folder in find_runs(self.source.runs)}
@@ -119,10 +126,10 @@ class IndexBuilder:
                     remove_run(self._connection, folder)
         read = 0
         for folder, state in found.items():
-            if is_ended():
-                break
             before, running = known.get(folder, ("", 0))
             recent = time.monotonic() - self._read_at.get(folder, -_OFTEN) < _OFTEN
+            if is_ended():
+                break
             if state != before and not (running and recent):
                 self._add(folder, state)
                 self._read_at[folder] = time.monotonic()
@@ -138,7 +145,16 @@ class IndexBuilder:
 
         Yields:
             The number of items that were added since the last value.
+
+        Raises:
+            RunError: If the index cannot be written.
         """
+        try:
+            yield from self._add_texts()
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def _add_texts(self) -> Iterator[int]:
         order = "SELECT id, folder FROM run WHERE texts IS NULL AND error = '' ORDER BY id"
         for run, folder in self._connection.execute(order).fetchall():
             note = ""
@@ -159,7 +175,7 @@ class IndexBuilder:
             manifest = read_manifest(folder)
             run = self._stored(folder)
             columns = RunColumns.of(run)
-        except RunError as error:
+        except RmevalError as error:
             with transaction(self._connection):
                 remove_run(self._connection, folder)
                 add_unread(self._connection, folder, state, manifest, str(error))
