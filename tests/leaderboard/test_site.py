@@ -162,6 +162,14 @@ def test_texts_are_shown_on_demand(bundles: Path, site: Path, tmp_path: Path, rm
     assert without.notes == ("no texts of pairs are shown: give them with `data` pairs=PLACE",)
 
 
+def test_the_page_of_something_else_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "index.html").write_text("my page")
+    done = command(capsys, "leaderboard", "build", tmp_path, "-o", tmp_path)
+    message = f"error: {tmp_path / 'index.html'} is not of a leaderboard: give another folder with -o\n"
+    assert (done.code, done.err) == (2, message)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("index.html", "my page")]
+
+
 def test_an_empty_folder_gives_an_empty_site(tmp_path: Path) -> None:
     (tmp_path / "bundles").mkdir()
     found = build_site([tmp_path / "bundles"], tmp_path / "site")
@@ -172,7 +180,7 @@ def test_an_empty_folder_gives_an_empty_site(tmp_path: Path) -> None:
 def test_the_command_line(bundles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "leaderboard", "build", bundles, "-o", tmp_path / "site", "--no-published")
     assert done.code == 0
-    assert "(3 runs on 1 boards)" in done.out
+    assert "(3 runs on 1 board)" in done.out
     assert "not verified: bad.rmeval.zip" in done.err
     missing = command(capsys, "leaderboard", "build", tmp_path / "nothing", "-o", tmp_path / "site")
     assert missing.code == 2
