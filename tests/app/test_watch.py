@@ -45,6 +45,24 @@ def test_texts_are_added_in_the_background(tmp_path: Path) -> None:
         index.close()
 
 
+def test_pages_say_that_runs_are_still_being_read(tmp_path: Path) -> None:
+    """Another process writes the index, so that this one has to wait."""
+    runs = tmp_path / "runs"
+    write_run(runs, planted_rows(40), "planted", planted_score)
+    with viewing(runs, tmp_path / "index.sqlite") as served:
+        assert "Runs are being read" not in served.get("/").text
+        write_run(runs, planted_rows(40), "second", planted_score)
+        with closing(sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            served.viewer.watch._looked_at = 0.0
+            page = served.get("/")
+            assert ("Runs are being read" in page.text, "second" in page.text) == (True, False)
+            connection.execute("ROLLBACK")
+        served.viewer.watch.look(30)
+        page = served.get("/")
+        assert ("Runs are being read" in page.text, "second" in page.text) == (False, True)
+
+
 def test_the_thread_ends_while_it_works(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     write_run(runs, planted_rows(1200), "planted", planted_score)

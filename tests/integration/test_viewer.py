@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -283,12 +283,23 @@ def test_the_command(tmp_path: Path, browser: Any) -> None:
     index, scores = ["--index", tmp_path / "index.sqlite"], ["--token-scores", tmp_path / "scores.jsonl"]
     with serving("view", runs, "--no-browser", *index, *scores) as (address, process):
         with page_of(browser, f"{address}items", viewport=SIZE) as page:
+            reload_until(page, lambda: page.locator("tr[data-row]").count() > 0)
             with page.expect_navigation():
                 page.click("tr[data-row] a")
             assert page.locator(".tokens").count() == 2
             write_run(runs, planted_rows(3), "landed", planted_score)
             page.goto(f"{address}items")
-            assert "landed" in page.locator("select[name=run]").inner_text()
+            reload_until(page, lambda: "landed" in page.locator("select[name=run]").inner_text())
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
+
+
+def reload_until(page: Any, holds: Callable[[], bool]) -> None:
+    """A busy machine may show a page before it has read the runs, which the page states."""
+    for _ in range(200):
+        if holds():
+            return
+        page.wait_for_timeout(200)
+        page.reload()
+    raise AssertionError(page.inner_text("main"))

@@ -11,6 +11,7 @@ import rmeval
 from rmeval.errors import RunError
 from rmeval.report.figures.analysis import draw_analysis
 from rmeval.report.figures.comparison import draw_compared
+from rmeval.results.analyze import Analyzer, analyze_run
 from tests.command import command
 from tests.results.test_compare import pairs_file
 
@@ -106,3 +107,17 @@ def test_a_model_that_compares_has_no_distributions_of_scores(tmp_path: Path) ->
         rmeval.analyze(tmp_path / "runs", variant="score")
     with pytest.raises(RunError, match="'x' is not a score rule"):
         rmeval.analyze(tmp_path / "runs", rule="x")
+
+
+def test_runs_that_are_analysed_together_have_the_numbers_of_each_alone(tmp_path: Path) -> None:
+    """The items and null baselines of one run serve the next, but not one on other items."""
+    sizes = (("longest", 40), ("shortest", 40), ("longest", 16), ("markdown", 40))
+    runs = [
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=tmp_path / str(size), size=size)
+        for name, size in sizes
+    ]
+    analyzer = Analyzer()
+    for run in runs:
+        together, alone = analyzer.analyze(run), analyze_run(run)
+        assert together.to_dict() == alone.to_dict()
+        assert together.records[0].null == alone.records[0].null

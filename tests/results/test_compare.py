@@ -19,6 +19,7 @@ import pytest
 import rmeval
 from rmeval.errors import RunError
 from rmeval.report import Number, comparison_view
+from rmeval.results import compare_runs
 from rmeval.store.run import read_run, read_scored
 from tests.command import command, process
 from tests.samples import PLACES
@@ -572,3 +573,22 @@ def test_the_order_of_items_and_the_names_of_models_change_nothing(
     for other in values[1:]:
         assert [(rank, group) for rank, group, _ in other] == [(rank, group) for rank, group, _ in values[0]]
         assert [ci for *_, ci in other] == [pytest.approx(ci, abs=1e-9) for *_, ci in values[0]]
+
+
+def test_without_details_ranks_and_letters_are_the_same(tmp_path: Path) -> None:
+    for name in ("longest", "shortest", "random"):
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=tmp_path, size=40)
+    (whole,), (brief,) = compare_runs(tmp_path), compare_runs(tmp_path, details=False)
+    assert [(one.name, one.rank, one.group) for one in brief.entries] == [
+        (one.name, one.rank, one.group) for one in whole.entries
+    ]
+    assert whole.headline is not None
+    assert brief.differences[whole.headline] == whole.differences[whole.headline]
+    for measure, differences in whole.differences.items():
+        assert brief.letters(measure) == whole.letters(measure)
+        assert [(one.value, one.p_holm, one.discordant) for one in brief.differences[measure]] == [
+            (one.value, one.p_holm, one.discordant) for one in differences
+        ]
+    other = brief.differences["hard", "all"][0]
+    assert other.ci is None
+    assert json.dumps(brief.to_dict())

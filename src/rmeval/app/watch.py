@@ -25,6 +25,7 @@ class Watch:
     """Updates the index whenever a page asks for it; a context manager that ends the thread.
 
     Attributes:
+        is_reading: Whether runs are being read, so that the index lacks some.
         is_busy: Whether runs or texts are being read.
     """
 
@@ -34,7 +35,7 @@ class Watch:
         Args:
             builder: The writer of the index, which only this watch uses from now on.
         """
-        self.is_busy = True
+        self.is_reading = self.is_busy = True
         self._problems = {"runs": "", "texts": ""}
         self._builder = builder
         self._wanted, self._ended = threading.Event(), threading.Event()
@@ -76,7 +77,7 @@ class Watch:
             if not self._ended.is_set():
                 self._problems["runs"] = "reading them has ended with an error, which the terminal shows"
             self._ended.set()
-            self.is_busy = False
+            self.is_reading = self.is_busy = False
             with self._done:
                 self._done.notify_all()
 
@@ -90,11 +91,13 @@ class Watch:
             self.is_busy = False
 
     def _update(self) -> None:
+        self.is_reading = True
         try:
             self._builder.update(self._ended.is_set)
             self._note("runs", "")
         except RmevalError as error:
             self._note("runs", str(error))
+        self.is_reading = False
         with self._done:
             self._rounds += 1
             self._looked_at = time.monotonic()

@@ -35,7 +35,7 @@ from rmeval.types import Record
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Analysis", "analyze_run", "null_analyses"]
+__all__ = ["Analysis", "Analyzer", "analyze_run", "null_analyses"]
 
 
 @dataclass(frozen=True)
@@ -154,34 +154,78 @@ def analyze_run(
         RunError: If the path is not a run folder, or the score rule or score does not exist.
         DataError: If the label errors cannot be used.
     """
-    check_rule(rule)
-    run = read_scored(only_folder(path), benchmark, protocol)
-    score_rule = rule_of([run], rule)
-    variant = run.variant(variant)
-    table, counts, card = run.items.table, run.items.counts, run.benchmark.card
-    evidence = run.evidence(variant)
-    official = records_of(run.benchmark, evidence, score_rule, null_records(run.benchmark, run.items))
-    null = null_analyses(card, run.items)
-    records = with_null(analyse(card.id, card.analyses, table, evidence, counts, score_rule), null)
-    if not official:
-        raise RunError(f"{run.folder} has no numbers, because no comparison of its items has a winner")
-    scored = not evidence.beats
-    decided = decisions_of(run, evidence)
-    top = headline([(record.metric, record.scope) for record in official])
-    return Analysis(
-        run.folder,
-        run.manifest,
-        variant,
-        next((record for record in official if (record.metric, record.scope) == top), None),
-        tuple(records),
-        tuple(official),
-        calibration_of(table, evidence) if scored else decided.calibration(table),
-        tuple(scores_by_subset(table, evidence)) if scored else (),
-        tuple(_notes(run, records, decided)),
-        corrected_numbers(run, evidence, score_rule, official, label_agreement, label_errors),
-        decided.detection(table),
-        decided.source,
+    analyzer = Analyzer(
+        rule=rule,
+        variant=variant,
+        benchmark=benchmark,
+        protocol=protocol,
+        label_agreement=label_agreement,
+        label_errors=label_errors,
     )
+    return analyzer.analyze(path)
+
+
+class Analyzer:
+    """Analyses runs, one after the other; runs on the same items share these and their null baselines."""
+
+    def __init__(
+        self,
+        *,
+        rule: str | None = None,
+        variant: str | None = None,
+        benchmark: str | None = None,
+        protocol: str | None = None,
+        label_agreement: Share | Mapping[str, Share] | None = None,
+        label_errors: Share | Mapping[str, Share] | None = None,
+    ) -> None:
+        """Store how the runs are read; the parameters are those of `analyze_run`.
+
+        Raises:
+            RunError: If the score rule does not exist.
+        """
+        check_rule(rule)
+        self._rule, self._variant, self._benchmark, self._protocol = rule, variant, benchmark, protocol
+        self._label_agreement, self._label_errors = label_agreement, label_errors
+        self._like: StoredRun | None = None
+        self._null: tuple[dict[str, list[Record]], dict[str, list[Record]]] = {}, {}
+
+    def _read(self, path: Place) -> StoredRun:
+        """Read a run, and compute the null baselines unless its items are those of the run before it."""
+        run = read_scored(only_folder(path), self._benchmark, self._protocol, self._like)
+        like = self._like
+        if like is None or run.items is not like.items or run.manifest["benchmark"] != like.manifest["benchmark"]:
+            self._null = null_records(run.benchmark, run.items), null_analyses(run.benchmark.card, run.items)
+            self._like = run
+        return run
+
+    def analyze(self, path: Place) -> Analysis:
+        """Analyse a run; see `analyze_run`."""
+        run = self._read(path)
+        score_rule = rule_of([run], self._rule)
+        variant = run.variant(self._variant)
+        table, counts, card = run.items.table, run.items.counts, run.benchmark.card
+        evidence = run.evidence(variant)
+        official = records_of(run.benchmark, evidence, score_rule, self._null[0])
+        records = with_null(analyse(card.id, card.analyses, table, evidence, counts, score_rule), self._null[1])
+        if not official:
+            raise RunError(f"{run.folder} has no numbers, because no comparison of its items has a winner")
+        scored = not evidence.beats
+        decided = decisions_of(run, evidence)
+        top = headline([(record.metric, record.scope) for record in official])
+        return Analysis(
+            run.folder,
+            run.manifest,
+            variant,
+            next((record for record in official if (record.metric, record.scope) == top), None),
+            tuple(records),
+            tuple(official),
+            calibration_of(table, evidence) if scored else decided.calibration(table),
+            tuple(scores_by_subset(table, evidence)) if scored else (),
+            tuple(_notes(run, records, decided)),
+            corrected_numbers(run, evidence, score_rule, official, self._label_agreement, self._label_errors),
+            decided.detection(table),
+            decided.source,
+        )
 
 
 def _notes(run: StoredRun, records: Sequence[Record], decided: Decisions) -> Iterator[str]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,13 @@ def test_runs_that_come_change_and_go(data: Path, tmp_path: Path) -> None:
         second = import_run(data, runs, "second", 2)
         assert builder.update() == Update(1, 0)
         assert [run.model for run in index.runs()] == ["first", "second"]
-        before = index.tally(ItemQuery(key_of(index, "first")))
+        apart = ItemQuery(key_of(index, "second"), other=key_of(index, "first"))
+        before, disagreeing = index.tally(ItemQuery(key_of(index, "first"))), index.tally(apart)
         shutil.rmtree(first)
         import_run(data, runs, "first", 3)
         assert builder.update().read == 1
         assert index.tally(ItemQuery(key_of(index, "first"))) != before
+        assert index.tally(replace(apart, other=key_of(index, "first"))) != disagreeing
         shutil.rmtree(second)
         assert builder.update() == Update(0, 1)
         assert [run.model for run in index.runs()] == ["first"]
@@ -222,7 +225,8 @@ def test_texts_that_are_missing_are_no_error(data: Path, tmp_path: Path) -> None
         assert list(builder.add_texts()) == []
 
 
-def test_an_interrupted_search_index_goes_on(data: Path, tmp_path: Path) -> None:
+def test_an_interrupted_search_index_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rmeval.app.index.words._CHUNK", 512)
     import_run(write_pairs(tmp_path / "many.jsonl", 1300), tmp_path / "runs", "first", 1)
     with builder_of(tmp_path) as builder:
         builder.update()
@@ -230,6 +234,7 @@ def test_an_interrupted_search_index_goes_on(data: Path, tmp_path: Path) -> None
     with builder_of(tmp_path) as builder, reading(builder) as index:
         key = index.runs()[0].key
         assert index.searchable(key) == (512, 1300)
+        assert index.tally(ItemQuery(key, text="question")).total == 512
         assert list(builder.add_texts()) == [512, 276]
         assert index.tally(ItemQuery(key, text="question")).total == 1300
 

@@ -103,20 +103,22 @@ def walked(index: Index, query: ItemQuery, limit: int) -> list[ComparisonRow]:
     return found
 
 
+FILTERS: tuple[tuple[dict[str, Any], Callable[[Expected], bool]], ...] = (
+    ({}, lambda one: True),
+    ({"subsets": ("north", "east")}, lambda one: one.subset != "south"),
+    ({"length": (-5, 8)}, lambda one: -5 <= one.length <= 8),
+    ({"margin": (-2, 1)}, lambda one: one.margin is not None and -2 <= one.margin <= 1),
+    ({"text": "heron"}, lambda one: "heron" in one.text),
+    ({"text": "HERON cafe", "subsets": ("south",)}, lambda one: one.subset == "south" and has_both(one)),
+)
+
+
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("outcome", [None, *OUTCOMES])
 def test_filters_and_orders_are_those_of_the_run_folder(index: Index, folder: Path, sort: Any, outcome: Any) -> None:
     every = expected(index, "first", folder / "pairs.jsonl")
     query = ItemQuery(key_of(index, "first"), outcome=outcome, sort=sort)
-    changes: tuple[tuple[dict[str, Any], Callable[[Expected], bool]], ...] = (
-        ({}, lambda one: True),
-        ({"subsets": ("north", "east")}, lambda one: one.subset != "south"),
-        ({"length": (-5, 8)}, lambda one: -5 <= one.length <= 8),
-        ({"margin": (-2, 1)}, lambda one: one.margin is not None and -2 <= one.margin <= 1),
-        ({"text": "heron"}, lambda one: "heron" in one.text),
-        ({"text": "HERON cafe", "subsets": ("south",)}, lambda one: one.subset == "south" and has_both(one)),
-    )
-    for change, keeps in changes:
+    for change, keeps in FILTERS:
         own = replace(query, **change)
         kept = [one for one in every if keeps(one) and outcome in (None, outcome_of(one.margin))]
         found = walked(index, own, 17)

@@ -104,7 +104,7 @@ class IndexBuilder:
         """Read the runs that are new or changed, and drop those that do not exist any more.
 
         Args:
-            is_ended: Called before each run: whether to leave the others to the next update.
+            is_ended: Whether to stop before the next run; the next update goes on there.
 
         Raises:
             RunError: If the folder or the index cannot be read.
@@ -129,10 +129,10 @@ class IndexBuilder:
                     remove_run(self._connection, folder)
         read = 0
         for folder, state in found.items():
-            before, running = known.get(folder, ("", 0))
-            recent = time.monotonic() - self._read_at.get(folder, -_OFTEN) < _OFTEN
             if is_ended():
                 break
+            before, running = known.get(folder, ("", 0))
+            recent = time.monotonic() - self._read_at.get(folder, -_OFTEN) < _OFTEN
             if state != before and not (running and recent):
                 self._add(folder, state)
                 self._read_at[folder] = time.monotonic()

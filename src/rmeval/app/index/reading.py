@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
@@ -23,6 +26,8 @@ __all__ = ["MOST_ROWS", "Index"]
 
 MOST_ROWS = 500
 """Maximum number of rows on a page."""
+_TALLIES = 256
+"""Counts that are kept."""
 
 
 class Index:
@@ -40,6 +45,9 @@ class Index:
         """
         self.file = file
         self._free: LifoQueue[sqlite3.Connection] = LifoQueue()
+        # Each page of a list states the same counts.
+        self._tallies: OrderedDict[tuple[ItemQuery, tuple[Any, ...]], Tally] = OrderedDict()
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -118,7 +126,20 @@ class Index:
             RunError: If the index cannot be read.
         """
         with self._connection() as connection:
-            return Lookup.of(connection, query).tally()
+            known = "SELECT key, state, texts FROM run WHERE key IN (?, ?) ORDER BY key"
+            states = tuple(connection.execute(known, (query.run, query.other)).fetchall())
+            own = replace(query, sort="item"), states
+            with self._lock:
+                if (found := self._tallies.get(own)) is not None:
+                    return found
+            found = Lookup.of(connection, query).tally()
+        # Words of further items may be found while texts are read.
+        if not query.text or all(texts is not None for _, _, texts in states):
+            with self._lock:
+                self._tallies[own] = found
+                while len(self._tallies) > _TALLIES:
+                    self._tallies.popitem(last=False)
+        return found
 
     def left_out(self, run: str, other: str) -> tuple[int, int]:
         """Of a run's comparisons, how many another run does not have, and of how many a run has no score."""

@@ -131,6 +131,8 @@ def _is_current(connection: sqlite3.Connection, file: Path, is_cache: bool) -> b
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.strip().split(";\n"):
         connection.execute(statement)
+    # Bytes of words that are collected before they are written: fewer parts to merge later, in half of the time.
+    connection.execute("INSERT INTO words (words, rank) VALUES ('hashsize', ?)", (1 << 25,))
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
 

@@ -17,7 +17,8 @@ __all__ = ["LONGEST_INDEXED", "add_words", "items_without_words", "match_of"]
 LONGEST_INDEXED = 100_000
 """Characters of a response or prompt that are searchable."""
 _EXCERPT = 160
-_CHUNK = 512
+_CHUNK = 4096
+"""Items of a transaction."""
 _LONGEST_QUERY = 1_000
 _MOST_WORDS = 20
 _QUOTED = re.compile(r'"([^"]*)"|(\S+)')
@@ -38,7 +39,7 @@ def items_without_words(connection: sqlite3.Connection, run: int) -> dict[int, i
 def add_words(
     connection: sqlite3.Connection, run: StoredRun, missing: Mapping[int, int], data: Mapping[str, str]
 ) -> Iterator[int]:
-    """Insert the words of some items, in transactions of a few hundred items; yield their numbers.
+    """Insert the words of some items, in transactions of a few thousand items; yield their numbers.
 
     Args:
         connection: The index.

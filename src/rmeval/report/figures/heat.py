@@ -80,4 +80,6 @@ def _matrix(axes: Axes, records: Mapping[Measure, Record], scope: str, corner: t
             colour = _BLUE if value >= 0.5 else _ORANGE
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, alpha=strength, linewidth=0))
             ink = _WHITE if strength > _STRONG else text
-            axes.text(x, y, percent(value), ha="center", va="center", fontsize=6, color=ink)
+            number = axes.text(x, y, percent(value), ha="center", va="center", fontsize=6, color=ink)
+            # It lies inside its cell; measuring hundreds of numbers would take most of the time.
+            number.set_in_layout(False)

@@ -12,7 +12,7 @@ from rmeval.importers.best_of_n import bon
 from rmeval.metrics.composition import Measure
 from rmeval.predict.curves import BestOfNCurves
 from rmeval.results.align import find_by_benchmark, run_names
-from rmeval.results.analyze import Analysis, analyze_run
+from rmeval.results.analyze import Analysis, Analyzer
 from rmeval.results.compare import ModelComparison, compare_runs
 from rmeval.results.examples import WrongExamples
 from rmeval.results.places import Place, places_of
@@ -27,7 +27,7 @@ _PICKED: Measure = ("best_picked", "all")
 
 
 class Reading(TypedDict, total=False):
-    """How runs are read: parameters of `analyze_run`, `compare_runs` and others."""
+    """How runs are read: parameters of `Analyzer`, `compare_runs` and others."""
 
     rule: str | None
     variant: str | None
@@ -125,7 +125,8 @@ def read_reported(
 
 def _reported(name: str, results: Sequence[Result], reading: Reading, examples: int) -> ReportedBenchmark:
     names = run_names([(str(one.manifest["model"]["name"]), one.path) for one in results])
-    runs = [_run(own, result, reading, examples) for own, result in zip(names, results, strict=True)]
+    analyzer = Analyzer(**reading)
+    runs = [_run(own, result, analyzer, reading, examples) for own, result in zip(names, results, strict=True)]
     scored = [one.result.path for one in runs if one.analysis is not None]
     notes: list[str] = []
     comparisons = _compared(scored, reading, notes) if len(scored) > 1 else ()
@@ -148,11 +149,11 @@ def _compared(folders: Sequence[Path], reading: Reading, notes: list[str]) -> tu
         return ()
 
 
-def _run(name: str, result: Result, reading: Reading, examples: int) -> ReportedRun:
+def _run(name: str, result: Result, analyzer: Analyzer, reading: Reading, examples: int) -> ReportedRun:
     if not result.records:
         return ReportedRun(name, result, None, None, (f"{name} has no numbers",))
     try:
-        analysis = analyze_run(result, **reading)
+        analysis = analyzer.analyze(result)
     except RmevalError as error:
         return ReportedRun(name, result, None, None, (f"no analysis of {name}: {error}",))
     notes = list(_own_notes(name, result))
