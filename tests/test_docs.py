@@ -96,7 +96,8 @@ def test_limits_are_those_of_the_code() -> None:
 
 
 def test_numbers_of_published_results() -> None:
-    boards = all_boards()
+    # The rows with prior sets are on RewardBench's leaderboard, too.
+    boards = [board for board in all_boards() if board.id != "reward-bench-prior"]
     rows = sum(len(board.rows) for board in boards)
-    assert len(boards) == 6
-    assert f"rmeval contains {rows} rows of six boards" in (ROOT / "README.md").read_text()
+    assert len(boards) == 5
+    assert f"rmeval contains {rows} published rows of five boards" in (ROOT / "README.md").read_text()

@@ -13,13 +13,14 @@ import pytest
 import rmeval
 from rmeval.errors import RunError
 from rmeval.results.bundle import bundle_run, opened_bundle
+from rmeval.results.bundled_items import refuse_large_items
 from rmeval.results.checks import State
 from rmeval.results.verify import verify_run
 from rmeval.store.items import reading_items
 from rmeval.store.journal import Journal
 from rmeval.store.manifest import read_manifest, write_json
 from rmeval.types import Observation
-from tests.forger import failing
+from tests.forger import Forger, failing
 from tests.samples import pair_rows
 
 
@@ -130,3 +131,17 @@ def test_what_is_no_zip_file(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(data)
     assert "is not a bundle or is damaged" in verify_run(file).checks[0].detail
+
+
+def test_a_long_text_that_many_rows_share_is_refused(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parquet states a text once, however many rows have it."""
+    forger = Forger(bundle, tmp_path)
+    forger.items(lambda rows: [{**row, "group": "x" * 100_000} for row in rows])
+    file = forger.folder / "items.parquet"
+    assert file.stat().st_size < 100_000
+    refuse_large_items(file)
+    monkeypatch.setenv("RMEVAL_MAX_BUNDLE_BYTES", "2000000")
+    with pytest.raises(RunError, match="would take more than 2,000,000 bytes"):
+        refuse_large_items(file)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from rmeval.errors import RunError, explain_os_error
 from rmeval.limits import limit
@@ -99,7 +102,34 @@ def refuse_large_items(file: Path) -> None:
         )
         size = sum(max(one.total_uncompressed_size, _BYTES * one.num_values) for one in columns)
         names = table.schema_arrow.names
-    if size > most:
+    if size > most or size + _text_bytes(file, most) > most:
         raise RunError(f"{file.name} of the bundle would take more than {most:,} bytes: set RMEVAL_MAX_BUNDLE_BYTES")
     if set(names) != set(COLUMNS):
         raise RunError(f"{file.name} of the bundle has other columns than those of a run: ask for a bundle of rmeval")
+
+
+def _text_bytes(file: Path, most: int) -> int:
+    """The bytes of all texts of a file, counted until there are more than the limit.
+
+    A file can state one long text for many rows in a few bytes. So each different text is read once.
+    """
+    total = 0
+    with reading_items(file) as table:  # It turns errors of the block into those of a damaged file.
+        leaves = [table.schema.column(place) for place in range(len(table.schema))]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        with pq.ParquetFile(file, read_dictionary=texts) as distinct:
+            for group, path in product(range(distinct.num_row_groups), texts):
+                for chunk in distinct.read_row_group(group, columns=[path]).column(0).chunks:
+                    leaf = _leaf(chunk)
+                    sizes = pc.binary_length(leaf.dictionary.cast(pa.large_binary()))
+                    total += pc.sum(sizes.take(leaf.indices)).as_py() or 0
+                if total > most:
+                    break
+    return total
+
+
+def _leaf(array: Any) -> Any:
+    """The values of a column of lists and structures with one field."""
+    while not pa.types.is_dictionary(array.type):
+        array = array.flatten() if pa.types.is_list(array.type) else array.field(0)
+    return array
