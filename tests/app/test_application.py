@@ -225,3 +225,18 @@ def test_figures_are_images_of_their_own(served: Viewing) -> None:
     assert served.get(f"/figure/{run}/length").status == 200
     assert served.get(f"/figure/{run}/nothing").status == 404
     assert served.get(f"/figure/{key_of(served.viewer.index, 'planted')}/matrix").status == 400
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "kind", "status"),
+    [
+        ("cross-site", "no-cors", "image", 403),
+        ("same-site", "navigate", "iframe", 403),
+        ("cross-site", "navigate", "document", 200),
+        ("same-origin", "no-cors", "image", 200),
+        ("none", "navigate", "document", 200),
+    ],
+)
+def test_other_sites_link_to_pages_and_load_none(served: Viewing, site: str, mode: str, kind: str, status: int) -> None:
+    fetch = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": kind}
+    assert served.get("/items", **fetch).status == status

@@ -60,6 +60,8 @@ class Guard:
             await self._admit(scope, host, send)
         elif scope["method"] not in ("GET", "HEAD") and not _is_own(headers, host):
             await _answer(send, 403, "This request comes from another site.")
+        elif _is_embedded(headers):
+            await _answer(send, 403, "Another site cannot load this page into its own.")
         else:
             await self._app(scope, receive, _with_headers(send))
 
@@ -91,6 +93,12 @@ def _is_own(headers: MutableMapping[str, str], host: str) -> bool:
     origin = urlsplit(headers.get("origin", ""))
     site = headers.get("sec-fetch-site", "same-origin")
     return origin.scheme in ("http", "https") and origin.netloc.lower() == host and site == "same-origin"
+
+
+def _is_embedded(headers: MutableMapping[str, str]) -> bool:
+    """Whether another site loads a page as a part of its own, which would keep this machine busy; it may link to it."""
+    site, mode, kind = (headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode", "dest"))
+    return site in ("cross-site", "same-site") and (mode, kind) != ("navigate", "document")
 
 
 async def _answer(send: Send, status: int, text: str, more: MutableMapping[str, str] | None = None) -> None:
