@@ -8,6 +8,8 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 import rmeval
 from rmeval.app.index import Index, IndexBuilder, ItemQuery, Source
 from rmeval.app.watch import Watch
@@ -111,6 +113,19 @@ def _until_idle(watch: Watch) -> None:
     watch.look(60)
     while watch.is_busy:
         watch.look(1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(ended: object) -> None:
+        raise MemoryError
+
+    with IndexBuilder(tmp_path / "index.sqlite", Source(tmp_path)) as builder:
+        monkeypatch.setattr(builder, "update", fails)
+        with Watch(builder) as watch:
+            watch.look(60)
+            assert watch.problem == "reading them has ended with an error, which the terminal shows"
+            assert not watch.is_busy
 
 
 def test_a_folder_that_is_gone_has_no_runs(tmp_path: Path) -> None:

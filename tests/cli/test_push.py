@@ -38,15 +38,24 @@ def test_a_wrong_target_is_one_sentence(capsys: Capture, run: Path, options: tup
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("tracker", ["wandb", "trackio", "mlflow"])
-def test_a_tracker_that_is_not_installed(
-    capsys: Capture, run: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
+@pytest.mark.parametrize(
+    ("option", "package"),
+    [
+        ("wandb", "wandb"),
+        ("trackio", "trackio"),
+        ("mlflow", "mlflow"),
+        ("to-dataset", "huggingface_hub"),
+        ("to-model", "huggingface_hub"),
+    ],
+)
+def test_a_client_that_is_not_installed(
+    capsys: Capture, run: Path, monkeypatch: pytest.MonkeyPatch, option: str, package: str
 ) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, tracker, None)
-    done = command(capsys, "push", run, f"--{tracker}", "project")
-    assert (done.code, done.err) == (2, f"error: --{tracker} needs the package {tracker}: pip install {tracker}\n")
+    monkeypatch.setitem(sys.modules, package, None)
+    done = command(capsys, "push", run, f"--{option}", "my/project")
+    assert (done.code, done.err) == (2, f"error: --{option} needs the package {package}: pip install {package}\n")
 
 
 def test_a_dry_run_prints_what_would_be_sent(

@@ -141,7 +141,7 @@ def test_other_runs_have_no_place(complete: Result, whole: Path, tmp_path: Path)
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "chat_filtered.json").write_text(json.dumps(rm_bench_rows("chat", 129)))
     part = rmeval.evaluate("baseline:longest", "rm-bench", tmp_path / "part", out=tmp_path)
-    assert incomparable(part) == "is of 129 of 1327 items"
+    assert incomparable(part) == "does not have the 1327 items of rm-bench"
     other = rmeval.open_run(complete.path, rule="half-ties@1")
     assert incomparable(other) == "counts ties and failures by half-ties@1, and not by official@1"
     unfinished = replace(complete, manifest={**complete.manifest, "status": "running"})

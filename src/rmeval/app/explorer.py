@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Literal
 
 from rmeval.app.filters import Filter, Params, first_of
-from rmeval.app.index import OUTCOMES, SORTS, ComparisonRow, Index, IndexedRun, Tally
+from rmeval.app.index import OUTCOMES, SORTS, ComparisonRow, Index, IndexedRun, ItemQuery, Tally
 from rmeval.errors import DataError
 from rmeval.messages import count_of, visible
 from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS
@@ -200,7 +200,7 @@ def _filled(
         previous="" if page.previous is None else replace(chosen, after=None, before=page.previous).items,
         next="" if page.next is None else replace(chosen, after=page.next, before=None).items,
         all=Filter(type(query)(run.key)).items if chosen.is_narrow else "",
-        notes=[visible(note) for note in _notes(index, run, query.text)],
+        notes=[visible(note) for note in _notes(index, run, query)],
     )
 
 
@@ -261,10 +261,20 @@ def _signed(margin: float | None) -> str:
     return "-" if margin is None else f"{margin:+.4g}"
 
 
-def _notes(index: Index, run: IndexedRun, text: str) -> Iterator[str]:
+def _notes(index: Index, run: IndexedRun, query: ItemQuery) -> Iterator[str]:
     if run.note:
         yield f"This run is {run.note}."
-    if not text.strip():
+    if query.other is not None:
+        apart, unscored = index.left_out(run.key, query.other)
+        if apart:
+            every = count_of(sum(index.cells(run.key).values()), "comparison")
+            yield (
+                f"{apart:,} of {every} of this run are not in the other one with the same texts and winner: "
+                "they are left out."
+            )
+        if unscored:
+            yield f"{count_of(unscored, 'comparison')} without a score of both models: they are left out."
+    if not query.text.strip():
         return
     found, total = index.searchable(run.key)
     if run.texts:

@@ -70,6 +70,18 @@ class Watch:
             self._done.wait_for(lambda: self._rounds > round_ or self._ended.is_set(), patience)
 
     def _work(self) -> None:
+        try:
+            self._keep_up()
+        finally:
+            # Pages would go on to show the state of now without a word.
+            if not self._ended.is_set():
+                self._problems["runs"] = "reading them has ended with an error, which the terminal shows"
+            self._ended.set()
+            self.is_reading = self.is_busy = False
+            with self._done:
+                self._done.notify_all()
+
+    def _keep_up(self) -> None:
         while not self._ended.is_set():
             self._wanted.wait()
             self._wanted.clear()

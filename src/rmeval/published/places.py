@@ -115,9 +115,10 @@ def incomparable(result: Result) -> str:
         return "is unfinished"
     if chosen := selection_text(result.manifest["selection"]):
         return f"is of {chosen}"
-    whole, there = sum(card.counts.values()), max((record.n_items for record in result.records), default=0)
-    if there != whole:
-        return f"is of {there} of {count_of(whole, 'item')}"
+    whole = sum(card.counts.values())
+    # A run that lacks a domain has no number of all its items.
+    if all(record.n_items != whole for record in result.records):
+        return f"does not have the {count_of(whole, 'item')} of {card.id}"
     if any(record.rule != card.rule.name for record in result.records):
         return f"counts ties and failures by {result.records[0].rule}, and not by {card.rule.name}"
     return "" if result.publishable else "lacks too many verdicts"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rmeval.errors import RmevalError, reason_of
-from rmeval.extras import need_extra
+from rmeval.extras import is_installed
 from rmeval.messages import count_of, quoted
 from rmeval.redaction import redacted
 
@@ -123,15 +123,18 @@ class HubPlan:
 
 
 def check_repository(repo: str, option: str) -> None:
-    """Check the name of a repository.
+    """Check the name of a repository, and that the hub's client is installed.
 
     Args:
         repo: The name that the user gave.
         option: The parameter that holds it, for the message.
 
     Raises:
-        RmevalError: If it is not `owner/name`; an owner is never added.
+        RmevalError: If it is not `owner/name`, since an owner is never added, or there is no client.
     """
+    # The extra `hf` has this package too, and torch, which nothing here needs.
+    if not is_installed("huggingface_hub"):
+        raise RmevalError(f"`{option}` needs the package huggingface_hub: pip install huggingface_hub")
     if not _NAME.fullmatch(repo) or "--" in repo or ".." in repo:
         raise RmevalError(f"`{option}` must be OWNER/NAME of a repository on the hub, not {quoted(repo)}")
 
@@ -248,12 +251,10 @@ def _client(repo: str, write: bool = True) -> HfApi:
     """The hub's client.
 
     Raises:
-        RmevalError: If it is not installed, or something will be sent without a token.
+        RmevalError: If something will be sent without a token.
     """
-    try:
-        from huggingface_hub import HfApi, get_token
-    except ImportError as error:
-        raise need_extra(error, "the hub") from error
+    from huggingface_hub import HfApi, get_token
+
     if write and get_token() is None:
         raise RmevalError(f"there is no token of the hub to write to {repo}: {_LOGIN}")
     return HfApi(library_name="rmeval")

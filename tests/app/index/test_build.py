@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import rmeval
 from rmeval.app.index import Index, IndexBuilder, ItemQuery, Source, index_file
 from rmeval.app.index.build import Update
 from rmeval.errors import RunError
@@ -108,6 +109,49 @@ def test_a_run_of_a_benchmark_that_is_not_installed_leaves_the_others(data: Path
     with builder_of(tmp_path) as builder, reading(builder) as index:
         assert builder.update().read == 2
         assert {run.model: bool(run.error) for run in index.runs()} == {"first": True, "second": False}
+
+
+def test_a_folder_and_a_name_that_are_no_text(data: Path, tmp_path: Path) -> None:
+    own = import_run(data, tmp_path / "runs", "first", 1)
+    fields = json.loads((own / "run.json").read_text())
+    del fields["sha256"]
+    fields["model"]["name"] = "odd \ud800\0 name"
+    (own / "run.json").write_text(json.dumps(fields))
+    odd = Path(os.fsdecode(b"latin-\xe9"))
+    try:
+        (tmp_path / "runs" / odd).mkdir()
+    except OSError:
+        pytest.skip("this file system has only names that are text")
+    own.rename(tmp_path / "runs" / odd / "run")
+    with builder_of(tmp_path) as builder, reading(builder) as index:
+        assert builder.update().read == 1
+        (run,) = index.runs()
+        assert (run.model, run.error) == ("odd ?  name", "")
+        assert run.folder.is_dir()
+        assert sum(builder.add_texts()) == 30
+        assert builder.update() == Update(0, 0)
+
+
+def test_viewers_in_other_folders_share_an_index(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_run(data, tmp_path / "runs", "first", 1)
+    monkeypatch.chdir(tmp_path)
+    with IndexBuilder(tmp_path / "index.sqlite", Source(Path("runs"))) as builder:
+        assert builder.update() == Update(1, 0)
+    monkeypatch.chdir(tmp_path / "runs")
+    with IndexBuilder(tmp_path / "index.sqlite", Source(Path())) as builder:
+        assert builder.update() == Update(0, 0)
+
+
+def test_a_run_that_needs_code_is_read_once_that_is_given(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("from rmeval.benchmarks.pairs import Pairs\nclass Own(Pairs):\n    pass\n")
+    rmeval.evaluate("baseline:longest", f"{file}:Own", data, out=tmp_path / "runs")
+    with builder_of(tmp_path) as builder, reading(builder) as index:
+        builder.update()
+        assert "if you trust that file, give `benchmark`" in index.runs()[0].error
+    with IndexBuilder(builder.file, Source(tmp_path / "runs", {}, f"{file}:Own")) as builder, reading(builder) as index:
+        assert builder.update().read == 1
+        assert index.runs()[0].error == ""
 
 
 def test_a_run_that_is_being_written_is_read_again_only_now_and_then(data: Path, tmp_path: Path) -> None:

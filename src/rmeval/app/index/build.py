@@ -14,7 +14,7 @@ from typing import Self
 
 from rmeval.app.index.columns import RunColumns
 from rmeval.app.index.rows import add_run, add_unread, remove_run
-from rmeval.app.index.schema import transaction, writer
+from rmeval.app.index.schema import storable, transaction, writer
 from rmeval.app.index.words import add_words, items_without_words
 from rmeval.data.digests import digest
 from rmeval.errors import RmevalError, RunError
@@ -85,8 +85,9 @@ class IndexBuilder:
         self._read_at: dict[Path, float] = {}
         self._last: StoredRun | None = None
         try:
-            # Data that could not be read before may be there now.
+            # Data that could not be read before may be there now, and so may the benchmark of a run.
             self._connection.execute("UPDATE run SET texts = NULL WHERE texts != ''")
+            self._connection.execute("UPDATE run SET state = '' WHERE error != ''")
         except sqlite3.Error as error:
             self._connection.close()
             raise self._unwritable(error) from error
@@ -103,7 +104,7 @@ class IndexBuilder:
         """Read the runs that are new or changed, and drop those that do not exist any more.
 
         Args:
-            is_ended: Called before each run: whether to leave the others to the next update.
+            is_ended: Whether to stop before the next run; the next update goes on there.
 
         Raises:
             RunError: If the folder or the index cannot be read.
@@ -117,8 +118,10 @@ class IndexBuilder:
         return RunError(f"{self.file} cannot be written ({error}): delete it, or give another `index`")
 
     def _update(self, is_ended: Callable[[], bool]) -> Update:
-        found = {folder: _state(folder) for folder in find_runs(self.source.runs)}
-        known = {Path(row[0]): row[1:] for row in self._connection.execute("SELECT folder, state, running FROM run")}
+        # Whole paths: another viewer of the same runs may have another current folder.
+        found = {folder: _state(folder) for folder in find_runs(self.source.runs.resolve())}
+        rows = self._connection.execute("SELECT folder, state, running FROM run").fetchall()
+        known = {Path(os.fsdecode(row[0])): row[1:] for row in rows}
         gone = [folder for folder in known if folder not in found]
         if gone:
             with transaction(self._connection):
@@ -126,10 +129,10 @@ class IndexBuilder:
                     remove_run(self._connection, folder)
         read = 0
         for folder, state in found.items():
-            before, running = known.get(folder, ("", 0))
-            recent = time.monotonic() - self._read_at.get(folder, -_OFTEN) < _OFTEN
             if is_ended():
                 break
+            before, running = known.get(folder, ("", 0))
+            recent = time.monotonic() - self._read_at.get(folder, -_OFTEN) < _OFTEN
             if state != before and not (running and recent):
                 self._add(folder, state)
                 self._read_at[folder] = time.monotonic()
@@ -160,10 +163,12 @@ class IndexBuilder:
             note = ""
             try:
                 if missing := items_without_words(self._connection, run):
-                    yield from add_words(self._connection, self._stored(Path(folder)), missing, self.source.data)
+                    yield from add_words(
+                        self._connection, self._stored(Path(os.fsdecode(folder))), missing, self.source.data
+                    )
             except RmevalError as error:
                 note = str(error)
-            self._connection.execute("UPDATE run SET texts = ? WHERE id = ?", (note, run))
+            self._connection.execute("UPDATE run SET texts = ? WHERE id = ?", (storable(note), run))
 
     def _stored(self, folder: Path) -> StoredRun:
         return read_scored(folder, self.source.benchmark, self.source.protocol, self._last)

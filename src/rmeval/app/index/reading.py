@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -140,6 +141,17 @@ class Index:
                     self._tallies.popitem(last=False)
         return found
 
+    def left_out(self, run: str, other: str) -> tuple[int, int]:
+        """Of a run's comparisons, how many another run does not have, and of how many a run has no score."""
+        question = (
+            "SELECT total(o.run IS NULL), total(o.run IS NOT NULL AND (j.margin IS NULL OR o.margin IS NULL)) "
+            "FROM judged j LEFT JOIN judged o ON o.run = (SELECT id FROM run WHERE key = ?) AND o.item = j.item "
+            "AND o.number = j.number WHERE j.run = (SELECT id FROM run WHERE key = ?)"
+        )
+        with self._connection() as connection:
+            apart, unscored = connection.execute(question, (other, run)).fetchone()
+        return int(apart), int(unscored)
+
     def subsets(self, run: str) -> dict[str, int]:
         """The subsets of a run with their numbers of comparisons."""
         return self._counts(run, "subset")
@@ -209,5 +221,5 @@ class Index:
 
 def _run_of(row: tuple[Any, ...]) -> IndexedRun:
     key, folder, state, benchmark, title, model, kind, variant, running, note, error, texts = row
-    own = Path(folder), state, benchmark, title, model, kind, variant
+    own = Path(os.fsdecode(folder)), state, benchmark, title, model, kind, variant
     return IndexedRun(key, *own, bool(running), note, error, texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rmeval.app.index.columns import RunColumns, item_keys
+from rmeval.app.index.schema import storable
 from rmeval.benchmarks import Benchmark
 from rmeval.data.digests import digest
 from rmeval.store.manifest import Manifest, run_id
@@ -25,7 +27,7 @@ _CHUNK = 1 << 14
 
 def remove_run(connection: sqlite3.Connection, folder: Path) -> None:
     """Remove a run; its items and words stay."""
-    own = connection.execute("SELECT id FROM run WHERE folder = ?", (str(folder),)).fetchone()
+    own = connection.execute("SELECT id FROM run WHERE folder = ?", (os.fsencode(folder),)).fetchone()
     if own is not None:
         for statement in ("judged WHERE run", "scored WHERE run", "part WHERE run", "run WHERE id"):
             connection.execute(f"DELETE FROM {statement} = ?", own)
@@ -38,7 +40,7 @@ def add_unread(connection: sqlite3.Connection, folder: Path, state: str, manifes
     else:
         model = manifest["model"]
         values = [None, model["name"], model["kind"], "", manifest["status"] == "running", "", error]
-    _insert(connection, [_key(connection, folder, manifest), str(folder), state, *values])
+    _insert(connection, [_key(connection, folder, manifest), os.fsencode(folder), state, *values])
 
 
 def add_run(connection: sqlite3.Connection, run: StoredRun, state: str, columns: RunColumns) -> None:
@@ -46,7 +48,7 @@ def add_run(connection: sqlite3.Connection, run: StoredRun, state: str, columns:
     benchmark = _benchmark(connection, run.benchmark)
     model, running = run.manifest["model"], run.manifest["status"] == "running"
     values = [benchmark, model["name"], model["kind"], columns.evidence.variant, running, run.note or "", ""]
-    own = _insert(connection, [_key(connection, run.folder, run.manifest), str(run.folder), state, *values])
+    own = _insert(connection, [_key(connection, run.folder, run.manifest), os.fsencode(run.folder), state, *values])
     subsets = _codes(connection, "subset", benchmark, run.items.table.subsets)
     items = _items(connection, benchmark, run, subsets)
     scored = zip(items.tolist(), range(len(items)), columns.scores(), strict=True)
@@ -71,7 +73,9 @@ def _key(connection: sqlite3.Connection, folder: Path, manifest: Manifest | None
 
 
 def _insert(connection: sqlite3.Connection, values: Sequence[object]) -> int:
-    return connection.execute(_RUN.format(", ".join("?" * len(values))), values).lastrowid or 0
+    # Names of models and messages may contain what a manifest's JSON can encode, and SQLite cannot.
+    stored = [storable(value) if isinstance(value, str) else value for value in values]
+    return connection.execute(_RUN.format(", ".join("?" * len(stored))), stored).lastrowid or 0
 
 
 def _benchmark(connection: sqlite3.Connection, benchmark: Benchmark) -> int:

@@ -13,9 +13,9 @@ from rmeval.data.digests import digest
 from rmeval.errors import RunError
 from rmeval.messages import shortened
 
-__all__ = ["SCHEMA", "index_file", "reader", "transaction", "writer"]
+__all__ = ["SCHEMA", "index_file", "reader", "storable", "transaction", "writer"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables. An index of another version is made again."""
 _APPLICATION = 0x724D6556
 """`rMeV`: marks an SQLite file as an index of rmeval, so that no other file is ever replaced."""
@@ -25,7 +25,7 @@ _PATIENCE = 30.0
 _TABLES = """
 CREATE TABLE benchmark (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT NOT NULL, sections TEXT NOT NULL);
 CREATE TABLE run (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, folder TEXT NOT NULL UNIQUE, state TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, folder BLOB NOT NULL UNIQUE, state TEXT NOT NULL,
     benchmark INTEGER REFERENCES benchmark, model TEXT NOT NULL, kind TEXT NOT NULL, variant TEXT NOT NULL,
     running INTEGER NOT NULL, note TEXT NOT NULL, error TEXT NOT NULL, texts TEXT
 );
@@ -52,10 +52,15 @@ CREATE INDEX judged_subset ON judged (run, subset, margin, item, number);
 CREATE INDEX judged_cell ON judged (run, cell, margin, item, number);
 CREATE VIRTUAL TABLE words USING fts5 (prompt, responses, content='', tokenize='unicode61 remove_diacritics 2');
 """
-# `part` counts a run's comparisons by cell and subset. `scored.scores` is float64 in little-endian order, one for each
-# response. `judged.margin` is NULL without a score; `judged.length` is characters of the winner less those of the other
-# response. Rows of `item` and `words` stay when a run is removed, so that its texts need not be read again; ids are
-# never given twice.
+# `run.folder` is a path as the system has it, which may be no text. `part` counts a run's comparisons by cell and
+# subset. `scored.scores` is float64 in little-endian order, one for each response. `judged.margin` is NULL without a
+# score; `judged.length` is characters of the winner less those of the other response. Rows of `item` and `words` stay
+# when a run is removed, so that its texts need not be read again; ids are never given twice.
+
+
+def storable(text: str) -> str:
+    """A text as SQLite can hold it: without NUL, at which its functions stop reading, and without lone surrogates."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def index_file(runs: Path) -> Path:
@@ -152,7 +157,7 @@ def reader(file: Path) -> sqlite3.Connection:
         RunError: If it does not exist or cannot be read.
     """
     try:
-        place = f"file:{quote(str(file.absolute()))}?mode=ro"
+        place = f"file:{quote(os.fsencode(file.absolute()))}?mode=ro"
         connection = sqlite3.connect(place, timeout=_PATIENCE, uri=True, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:

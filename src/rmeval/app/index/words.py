@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from rmeval.app.index.schema import transaction
+from rmeval.app.index.schema import storable, transaction
 from rmeval.results.texts import stream_item_texts
 from rmeval.store.run import StoredRun
 from rmeval.types import Item
@@ -72,7 +72,7 @@ def _excerpt(item: Item) -> str:
     whole = item.prompt[-1].content if item.prompt else ""
     words = " ".join(whole[: 4 * _EXCERPT].split())
     is_cut = len(words) > _EXCERPT or len(whole) > 4 * _EXCERPT
-    return _stored(f"{words[:_EXCERPT].rstrip()}…" if is_cut else words)
+    return storable(f"{words[:_EXCERPT].rstrip()}…" if is_cut else words)
 
 
 def _prompt(item: Item) -> str:
@@ -84,13 +84,8 @@ def _responses(item: Item) -> str:
 
 
 def _spaced(texts: Iterable[str]) -> str:
-    text = _stored("\n\n".join(one[:LONGEST_INDEXED] for one in texts))
+    text = storable("\n\n".join(one[:LONGEST_INDEXED] for one in texts))
     return text if text.isascii() else _split(text)
-
-
-def _stored(text: str) -> str:
-    """A text as SQLite can hold it: without NUL, at which its functions stop reading, and without lone surrogates."""
-    return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def _split(text: str) -> str:
@@ -102,6 +97,6 @@ def match_of(typed: str) -> str | None:
 
     Everything else that SQLite's query language knows is text here, such as `NEAR`, `*`, `-` and `column:`.
     """
-    found = [phrase or word for phrase, word in _QUOTED.findall(_stored(typed[:_LONGEST_QUERY]))]
+    found = [phrase or word for phrase, word in _QUOTED.findall(storable(typed[:_LONGEST_QUERY]))]
     kept: Sequence[str] = [one.replace('"', " ") for one in found if _WORD.search(one)][:_MOST_WORDS]
     return " ".join(f'"{_split(one)}"' for one in kept) or None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
 from rmeval.data.tables import Codes
@@ -167,7 +168,7 @@ def _expected(variance: FloatArray, effect: float, count: int) -> float:
 
 
 def _scale(margin: FloatArray) -> float:
-    """Compute the factor that minimizes the log loss by bisection of the slope; infinite if every decision is right."""
+    """Compute the factor that minimizes the log loss, where its slope is 0; infinite if every decision is right."""
     size = float(np.abs(margin).max())
     if not size:
         return 0.0
@@ -179,10 +180,7 @@ def _scale(margin: FloatArray) -> float:
 
     if slope(0.0) <= 0:
         return 0.0
-    low, high = 0.0, 1.0 / size
+    high = 1.0 / size
     while slope(high) > 0:
         high *= 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
-    return (low + high) / 2
+    return float(brentq(slope, 0.0, high, xtol=high * 2.0**-60))

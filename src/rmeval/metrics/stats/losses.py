@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, stdtrit
 
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
@@ -159,7 +160,7 @@ def _excess(size: FloatArray, wrong: FloatArray, extra: FloatArray) -> Callable[
 
 
 def _root(function: Callable[[float], float], unit: float) -> float:
-    """Find the zero of an increasing function by bisection; infinite if there is none."""
+    """Find the zero of an increasing function; infinite if there is none."""
     low, high = -unit, unit
     for _ in range(_DOUBLINGS):
         if function(low) < 0:
@@ -173,10 +174,7 @@ def _root(function: Callable[[float], float], unit: float) -> float:
         high *= 2
     else:
         return np.inf
-    for _ in range(48):
-        middle = (low + high) / 2
-        low, high = (middle, high) if function(middle) < 0 else (low, middle)
-    return (low + high) / 2
+    return float(brentq(function, low, high, xtol=(high - low) * 2.0**-49))
 
 
 def design_effect(residual: FloatArray, member: IntArray) -> float:
