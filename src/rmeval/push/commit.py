@@ -305,7 +305,7 @@ def _not_found(repo: str, repo_type: RepoType) -> RmevalError:
     )
 
 
-def _said(error: Exception | str) -> str:
+def _said(error: Any) -> str:
     """What a hub or its client states, without the token, which a server may repeat whatever its form."""
     from huggingface_hub import get_token
 
