@@ -88,10 +88,18 @@ def build_command(
         raise RmevalError(f"there is no file or folder {missing[0]}: check the path")
     before = None
     while True:
-        now = state_of_places(places)
-        if now != before:
+        # In a watched place, bundles come and go, also while a site is built.
+        there = [place for place in places if not watch or place.exists()]
+        if (now := state_of_places(there)) != before:
+            try:
+                made = build_site(there, out, **given)
+            except RmevalError as error:
+                if not watch or before is None:
+                    raise
+                echo(f"not built: {with_options(str(error))}", err=True)
+            else:
+                _show(made)
             before = now
-            _show(build_site(places, out, **given))
         if not watch:
             return
         time.sleep(_PAUSE)
