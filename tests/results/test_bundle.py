@@ -12,7 +12,7 @@ import pytest
 
 import rmeval
 from rmeval.errors import RunError
-from rmeval.results.bundle import bundle_run, opened_bundle
+from rmeval.results.bundle import bundle_name, bundle_run, bundles_in, opened_bundle
 from rmeval.results.bundled_items import refuse_large_items
 from rmeval.results.checks import State
 from rmeval.results.verify import verify_run
@@ -20,6 +20,7 @@ from rmeval.store.items import reading_items
 from rmeval.store.journal import Journal
 from rmeval.store.manifest import read_manifest, write_json
 from rmeval.types import Observation
+from tests.command import command
 from tests.forger import Forger, failing
 from tests.samples import pair_rows
 
@@ -145,3 +146,21 @@ def test_a_long_text_that_many_rows_share_is_refused(
     monkeypatch.setenv("RMEVAL_MAX_BUNDLE_BYTES", "2000000")
     with pytest.raises(RunError, match="would take more than 2,000,000 bytes"):
         refuse_large_items(file)
+
+
+def test_bundles_of_a_folder_may_have_any_name(bundle: Path, random_run: Path, tmp_path: Path) -> None:
+    for name in ("mine.zip", "theirs.rmeval.zip"):
+        (tmp_path / name).write_bytes(bundle.read_bytes())
+    (tmp_path / "notes.txt").write_text("not one")
+    assert [path.name for path in bundles_in(tmp_path)] == ["mine.zip", "theirs.rmeval.zip"]
+
+
+def test_nothing_is_written_if_one_file_exists(
+    bundle: Path, random_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", out=tmp_path / "runs", size=16).path
+    there = tmp_path / "out" / bundle_name(read_manifest(random_run))
+    there.parent.mkdir()
+    there.write_bytes(b"")
+    found = command(capsys, "bundle", other, random_run, "-o", there.parent)
+    assert (found.code, f"{there} exists" in found.err, [*there.parent.iterdir()]) == (2, True, [there])

@@ -38,9 +38,9 @@ def bundle_command(
     one_file = out.suffix == ".zip"
     if one_file and len(folders) > 1:
         raise RmevalError(f"{out} is one file, but there are {len(folders)} runs: give a folder with -o, or one run")
-    for folder in folders:
-        file = out if one_file else out / bundle_name(read_manifest(folder))
-        if file.exists() and not overwrite:
-            raise RmevalError(f"{file} exists: give another -o, or replace it with --overwrite")
+    files = [out if one_file else out / bundle_name(read_manifest(folder)) for folder in folders]
+    if not overwrite and (there := next((file for file in files if file.exists()), None)):
+        raise RmevalError(f"{there} exists: give another -o, or replace it with --overwrite")
+    for folder, file in zip(folders, files, strict=True):
         bundle_run(folder, file, benchmark, protocol)
         echo(f"written: {file} ({file.stat().st_size:,} bytes)")

@@ -74,7 +74,7 @@ def bundles_in(path: Path) -> list[Path]:
     if not path.is_dir() or (path / "run.json").exists():
         return [path]
     runs = [folder for folder in find_runs(path) if folder != path]
-    return sorted({*runs, *path.rglob(f"*{SUFFIX}")})
+    return sorted({*runs, *path.rglob("*.zip")})
 
 
 def bundle_name(manifest: Mapping[str, Any]) -> str:
