@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rmeval.limits import LIMITS
+from rmeval.published import all_boards
 from tests.architectures import make_value_head
 from tests.checkpoints import make_checkpoint, make_tokenizer, say
 from tests.command import command
@@ -92,3 +93,11 @@ def test_limits_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "security.md").read_text()
     table = "".join(f"| `RMEVAL_MAX_{name}` | {one.default:,} | {one.what} |\n" for name, one in LIMITS.items())
     assert table in page
+
+
+def test_numbers_of_published_results() -> None:
+    # The rows with prior sets are on RewardBench's leaderboard, too.
+    boards = [board for board in all_boards() if board.id != "reward-bench-prior"]
+    rows = sum(len(board.rows) for board in boards)
+    assert len(boards) == 5
+    assert f"rmeval contains {rows} published rows of five boards" in (ROOT / "README.md").read_text()

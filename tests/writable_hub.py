@@ -63,6 +63,7 @@ class WritableHub:
         created: The repositories that were created, with their visibility.
         requests: The method and path of every request.
         refuses: A status with which the hub answers each commit and each new repository.
+        repeats_the_token: Whether such an answer contains the token.
         served: Full commit of each repository's `main`.
     """
 
@@ -74,6 +75,7 @@ class WritableHub:
     created: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     refuses: int = 0
+    repeats_the_token: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
     served: dict[str, str] = field(default_factory=dict)
 
@@ -144,7 +146,8 @@ class WritableHandler(Handler):
         if user is None:
             return self.refuse(401, message="Invalid username or password.")
         if self.hub.refuses and action == "commit":
-            return self.refuse(self.hub.refuses, message="refused")
+            repeated = f": {self.headers['Authorization']}" if self.hub.repeats_the_token else ""
+            return self.refuse(self.hub.refuses, message=f"refused{repeated}")
         own = any(f"refs/pr/{one.number}" == revision and one.author == user for one in self.hub.pulls)
         if owner != user and not create_pr and not own:
             return self.refuse(403, message="Authorization error.")

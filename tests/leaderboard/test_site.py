@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import time
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 import rmeval
 from rmeval.leaderboard import build_site
 from rmeval.results import bundle_run
-from tests.command import command
+from tests.command import command, running
 from tests.forger import Forger
 from tests.samples import pair_rows
 
@@ -162,6 +164,14 @@ def test_texts_are_shown_on_demand(bundles: Path, site: Path, tmp_path: Path, rm
     assert without.notes == ("no texts of pairs are shown: give them with `data` pairs=PLACE",)
 
 
+def test_the_page_of_something_else_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "index.html").write_text("my page")
+    done = command(capsys, "leaderboard", "build", tmp_path, "-o", tmp_path)
+    message = f"error: {tmp_path / 'index.html'} is not of a leaderboard: give another folder with -o\n"
+    assert (done.code, done.err) == (2, message)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("index.html", "my page")]
+
+
 def test_an_empty_folder_gives_an_empty_site(tmp_path: Path) -> None:
     (tmp_path / "bundles").mkdir()
     found = build_site([tmp_path / "bundles"], tmp_path / "site")
@@ -172,7 +182,7 @@ def test_an_empty_folder_gives_an_empty_site(tmp_path: Path) -> None:
 def test_the_command_line(bundles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "leaderboard", "build", bundles, "-o", tmp_path / "site", "--no-published")
     assert done.code == 0
-    assert "(3 runs on 1 boards)" in done.out
+    assert "(3 runs on 1 board)" in done.out
     assert "not verified: bad.rmeval.zip" in done.err
     missing = command(capsys, "leaderboard", "build", tmp_path / "nothing", "-o", tmp_path / "site")
     assert missing.code == 2
@@ -180,3 +190,32 @@ def test_the_command_line(bundles: Path, tmp_path: Path, capsys: pytest.CaptureF
     wrong = command(capsys, "leaderboard", "build", bundles, "--data", "folder")
     assert wrong.code == 2
     assert "give it as BENCHMARK=PLACE" in wrong.err
+
+
+@pytest.mark.slow
+def test_a_watched_place_may_come_later_and_have_half_a_bundle(bundles: Path, tmp_path: Path) -> None:
+    place, index = tmp_path / "bundles", tmp_path / "site" / "index.html"
+    data = (bundles / "baseline-longest.rmeval.zip").read_bytes()
+    watched = running("leaderboard", "build", place, "-o", index.parent, "--watch", "--no-published")
+
+    def wait_for(text: str) -> None:
+        for _ in range(600):
+            if index.exists() and text in index.read_text():
+                return
+            assert watched.poll() is None, watched.stderr and watched.stderr.read()
+            time.sleep(0.1)
+        raise AssertionError(text)
+
+    try:
+        wait_for("There are no verified runs yet.")
+        place.mkdir()
+        (place / "one.rmeval.zip").write_bytes(data[: len(data) // 2])
+        wait_for("one.rmeval.zip")
+        (place / "one.rmeval.zip").write_bytes(data)
+        wait_for("baseline:longest")
+        assert "Not verified" not in index.read_text()
+        shutil.rmtree(place)
+        wait_for("There are no verified runs yet.")
+    finally:
+        watched.terminate()
+        watched.communicate(timeout=30)

@@ -43,6 +43,25 @@ def test_a_status_gives_a_sentence(hub: WritableHub, longest: Path, status: int,
     assert hub.commits == []
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 429, 500])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_hub_that_repeats_the_token(
+    hub: WritableHub, longest: Path, status: int, in_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token of any form stays out of messages, also that of a login."""
+    token = "plain token of me"
+    hub.users[token] = "me"
+    monkeypatch.setenv("HF_TOKEN", token)
+    if in_file:
+        monkeypatch.delenv("HF_TOKEN")
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "token").write_text(token)
+    (hub.root / "datasets/me/results").mkdir(parents=True)
+    hub.refuses, hub.repeats_the_token = status, True
+    assert token not in refused(longest)
+    assert hub.commits == []
+
+
 def test_a_token_that_is_not_valid(hub: WritableHub, longest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_" + "x" * 30)
     assert "the hub does not accept the token" in refused(longest)

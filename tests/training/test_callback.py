@@ -108,6 +108,26 @@ def test_the_training_is_the_same_to_the_last_bit(
     assert ("forward" in vars(watched.model)) == ("forward" in vars(plain.model))
 
 
+def test_a_resumed_training_is_the_same_to_the_last_bit(dropping: Path, rm_bench_folder: Path, tmp_path: Path) -> None:
+    """Random numbers of a checkpoint are restored before the training begins, and the callback evaluates there."""
+    trainers = []
+    for name in ("plain", "watched"):
+        place = tmp_path / name
+        for last in (2, STEPS):
+            torch.manual_seed(5)
+            trainer = make_trainer(dropping, place, max_steps=last, save_strategy="steps", save_steps=2)
+            if name == "watched":
+                callback = EvaluationCallback(trainer, "rm-bench", rm_bench_folder, every=1, n_items=4)
+                trainer.add_callback(callback)
+            trainer.train(resume_from_checkpoint=None if last == 2 else str(place / "checkpoint-2"))
+        trainers.append(trainer)
+    plain, watched = trainers
+    assert {entry["step"] for entry in watched.state.log_history if f"{OWN}items" in entry} == {0, 1, 2, 3, STEPS}
+    assert other_entries(watched) == other_entries(plain)
+    weights = [trainer.model.state_dict() for trainer in trainers]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
 def test_it_logs_what_evaluate_returns(dropping: Path, rm_bench_folder: Path, tmp_path: Path) -> None:
     trainer = make_trainer(dropping, tmp_path / "trained")
     options: dict[str, Any] = {"n_items": 10, "seed": 3}

@@ -73,7 +73,7 @@ class Watch:
         try:
             self._keep_up()
         finally:
-            # Pages would go on to show the runs as they are now, and say nothing of it.
+            # Pages would go on to show the state of now without a message.
             if not self._ended.is_set():
                 self._problems["runs"] = "reading them has ended with an error, which the terminal shows"
             self._ended.set()

@@ -15,7 +15,7 @@ __all__ = ["bundle_command"]
 
 
 def bundle_command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders with runs in them.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that contain runs.")],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="The bundle, ending in .zip, of one run; otherwise a folder of bundles.")
     ] = Path("bundles"),

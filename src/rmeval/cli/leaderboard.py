@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rmeval.cli import options as o
 from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo
 from rmeval.errors import RmevalError
+from rmeval.messages import count_of
 
 if TYPE_CHECKING:
     from rmeval.leaderboard.site import Site
@@ -41,10 +41,18 @@ def root() -> None:
 
 @leaderboard_app.command("build", no_args_is_help=True)
 def build_command(
-    places: Annotated[list[Path], typer.Argument(help="Bundles, run folders, or folders with such in them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the site.")] = Path("site"),
+    places: Annotated[list[Path], typer.Argument(help="Bundles, run folders, or folders that contain them.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder of the site; files of an earlier build are replaced.")
+    ] = Path("site"),
     title: Annotated[str, typer.Option(help="Title of the site.")] = "Leaderboard",
-    data: o.Data = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="BENCHMARK=PLACE, data to compare items and labels with. Default: the digests that come with rmeval. "
+            "Repeatable."
+        ),
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published/--no-published", help="Add the published results that come with rmeval.")
     ] = True,
@@ -61,7 +69,7 @@ def build_command(
 ) -> None:
     """Verify bundles and runs, and write a static site with a board for each benchmark and a page for each run.
 
-    Bundles that do not hold are listed apart, with the reason.
+    Bundles and runs with a check that does not hold are listed below the boards, with the reason.
 
     rmeval leaderboard build bundles/ -o site
     """
@@ -80,10 +88,18 @@ def build_command(
         raise RmevalError(f"there is no file or folder {missing[0]}: check the path")
     before = None
     while True:
-        now = state_of_places(places)
-        if now != before:
+        # In a watched place, bundles come and go, also while a site is built.
+        there = [place for place in places if not watch or place.exists()]
+        if (now := state_of_places(there)) != before:
+            try:
+                made = build_site(there, out, **given)
+            except RmevalError as error:
+                if not watch or before is None:
+                    raise
+                echo(f"not built: {with_options(str(error))}", err=True)
+            else:
+                _show(made)
             before = now
-            _show(build_site(places, out, **given))
         if not watch:
             return
         time.sleep(_PAUSE)
@@ -109,4 +125,6 @@ def _show(site: Site) -> None:
     for found in site.refused:
         why = "; ".join(f"{one.name}: {one.detail}" for one in found.checks if str(one.state) == "does not hold")
         echo(f"not verified: {found.source.name}: {why}", err=True)
-    echo(f"written: {site.folder / 'index.html'} ({site.runs} runs on {len(site.boards)} boards)")
+    echo(
+        f"written: {site.folder / 'index.html'} ({count_of(site.runs, 'run')} on {count_of(len(site.boards), 'board')})"
+    )

@@ -20,9 +20,7 @@ __all__ = ["verify_command"]
 
 
 def verify_command(
-    places: Annotated[
-        list[Path], typer.Argument(help="Bundles, run folders, or folders with bundles or runs in them.")
-    ],
+    places: Annotated[list[Path], typer.Argument(help="Bundles, run folders, or folders that contain them.")],
     data: Annotated[
         str | None,
         typer.Option(

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,9 +75,11 @@ def build_site(
             from `data` or are generated. Give it only for benchmarks whose licence lets you publish texts.
 
     Raises:
-        RmevalError: If a place does not exist, or the site cannot be written.
+        RmevalError: If a place does not exist, or the site cannot be written, such as over the page of something else.
     """
     out, notes = Path(out), list[str]()
+    if (page := out / "index.html").exists() and page.name not in _listed(out):
+        raise RmevalError(f"{page} is not of a leaderboard: give another folder with `out`")
     with ExitStack() as stack:
         drafts = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rmeval-site-")))
         checked: dict[str, Verification] = {}
@@ -173,6 +175,8 @@ def _write(out: Path, pages: Mapping[str, bytes | Path]) -> None:
     """Write the files or copies of them, and remove those of the last build that are not among them."""
     before = _listed(out)
     try:
+        # First of all, so that the next build continues one that is interrupted.
+        _list(out, before | pages.keys())
         for name, data in pages.items():
             file = out / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -184,10 +188,16 @@ def _write(out: Path, pages: Mapping[str, bytes | Path]) -> None:
                     target.write(data)
         for name in before - pages.keys():
             (out / name).unlink(missing_ok=True)
-        with replacing(out / _LIST) as target:
-            target.write(json_bytes({"files": sorted(pages)}, indent=1) + b"\n")
+        _list(out, pages.keys())
     except OSError as error:
         raise explain_os_error(error, str(out)) from error
+
+
+def _list(out: Path, names: Collection[str]) -> None:
+    """Write the list of the files."""
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / _LIST) as target:
+        target.write(json_bytes({"files": sorted(names)}, indent=1) + b"\n")
 
 
 def _listed(out: Path) -> set[str]:

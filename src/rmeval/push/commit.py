@@ -290,11 +290,11 @@ def hub_errors(repo: str, repo_type: RepoType) -> Iterator[None]:
         raise RmevalError(f"{quoted(repo)} is not a valid name on the hub: {reason_of(error)}") from error
     except (HTTPError, ConnectionError, errors.LocalEntryNotFoundError) as error:
         raise RmevalError(
-            f"{what} cannot be reached ({redacted(reason_of(error))}): check the connection and HF_ENDPOINT, then run "
+            f"{what} cannot be reached ({_said(error)}): check the connection and HF_ENDPOINT, then run "
             "the same command again"
         ) from error
     except (ValueError, RuntimeError) as error:  # Of the client, for an answer that it cannot read, or an upload.
-        raise RmevalError(f"{what} cannot be updated: {redacted(reason_of(error))}") from error
+        raise RmevalError(f"{what} cannot be updated: {_said(error)}") from error
     finally:
         log.setLevel(level)
 
@@ -303,6 +303,15 @@ def _not_found(repo: str, repo_type: RepoType) -> RmevalError:
     return RmevalError(
         f"the {_WORDS[repo_type]} {repo} is not on the hub, or is private: check the spelling, or {_LOGIN}"
     )
+
+
+def _said(error: Any) -> str:
+    """What a hub or its client states, without the token, which a server may repeat whatever its form."""
+    from huggingface_hub import get_token
+
+    text, token = reason_of(error), get_token()
+    shown: str = redacted(text.replace(token, "[redacted]") if token else text)
+    return shown
 
 
 def _refused(error: Any, repo: str, repo_type: RepoType) -> RmevalError:
@@ -323,5 +332,5 @@ def _refused(error: Any, repo: str, repo_type: RepoType) -> RmevalError:
         )
     if status == 429:
         return RmevalError(f"the hub refuses further requests for {what} (429, too many): wait, then try again")
-    said = redacted(reason_of(error.server_message or error))
+    said = _said(error.server_message or error)
     return RmevalError(f"the hub refuses the request for {what} ({status}: {said}): try again later")

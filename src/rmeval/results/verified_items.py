@@ -58,7 +58,7 @@ def _other_benchmark(run: StoredRun) -> str | None:
     """Why the run is not of the benchmark whose id it has; None if it is."""
     name, spec = run.benchmark.card.id, run.benchmark.spec
     if name in benchmark_names() and spec != name:
-        return f"{name} is the id of a benchmark of rmeval, but the run was made with {spec}, a benchmark of one's own"
+        return f"{name} is the id of a benchmark of rmeval, but the run was made with {spec}, a custom benchmark"
     return None
 
 
