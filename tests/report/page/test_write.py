@@ -225,6 +225,22 @@ def test_a_damaged_run_is_left_out_and_named(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
+def test_a_run_of_a_benchmark_that_is_not_installed_is_left_out(tmp_path: Path) -> None:
+    runs = [
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", size=24, out=tmp_path / "runs").path
+        for name in ("longest", "shortest")
+    ]
+    fields = json.loads((runs[0] / "run.json").read_text())
+    del fields["sha256"]
+    fields["benchmark"] |= {"spec": "other-package", "id": "other-package"}
+    (runs[0] / "run.json").write_text(json.dumps(fields))
+    (runs[0] / "metrics.json").unlink()
+    write_report(tmp_path / "runs", tmp_path / "report", figures=False)
+    text = Page(tmp_path / "report/report.html").text
+    assert "a run is excluded: there is no benchmark 'other-package'" in text
+    assert "baseline:shortest" in text
+
+
 def test_examples_are_as_many_as_wanted(tmp_path: Path) -> None:
     runs = hostile_runs(tmp_path / "x")
     for count, there in ((0, False), (2, True)):

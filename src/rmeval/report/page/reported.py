@@ -109,7 +109,7 @@ def read_reported(
         for folder in folders:
             try:
                 results.append(open_run(folder, reading.get("rule"), reading.get("benchmark"), reading.get("protocol")))
-            except RunError as error:
+            except RmevalError as error:
                 if folder in found.named:
                     raise
                 notes.append(f"a run is excluded: {error}")
