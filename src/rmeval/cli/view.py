@@ -6,7 +6,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -118,10 +118,10 @@ def _view(source: Source, index: Path | None, tokens: _Tokens, place: _Place) ->
         sys.stdout.flush()
         if place.browser and _has_display():
             webbrowser.open(server.address)
-        try:
+        with suppress(Stopped):
             server.run()
-        except Stopped:
-            echo("ended")
+        # The server also ends if the caller ignores the signal, which then is no `Stopped`.
+        echo("ended")
 
 
 def _has_display() -> bool:

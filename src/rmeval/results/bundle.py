@@ -316,6 +316,6 @@ def _read_description(file: Path, archive: zipfile.ZipFile, entry: zipfile.ZipIn
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     # zipfile reads at most the stated size of an entry, and raises an error if its sum differs.
-    with archive.open(entry) as source, target.open("xb") as stream:
+    with archive.open(entry) as source, target.open("xb") as unpacked:
         while chunk := source.read(1 << 20):
-            stream.write(chunk)
+            unpacked.write(chunk)

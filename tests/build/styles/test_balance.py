@@ -114,6 +114,7 @@ def test_balance_of_any_sizes(sizes: list[list[tuple[int, int]]], most: float) -
     assert all(any(own is one for one in choices[key]) for key, own in kept.items())
     within = balance_facts(list(kept.values()), options)["within"]
     first, second = means(kept)
-    assert not within or difference(first, second) <= 0.1 + 1e-6 or abs(first - second) <= 0.5
+    # The means are rounded to two decimals.
+    assert not within or difference(first, second) <= 0.1 + 0.02 / max(first, second) or abs(first - second) <= 0.51
     backwards = dict(reversed(choices.items()))
     assert balanced(backwards, options) == kept

@@ -117,8 +117,8 @@ def _judge(folder: Path, reviewer: str, way: _Way, place: _Place) -> None:
         sys.stdout.flush()
         if place.browser:
             webbrowser.open(server.address)
-        try:
+        with suppress(Stopped):
             server.run()
-        except Stopped:
-            progress = session.progress()
-            echo(f"{progress.judged} of {progress.total} judged: all verdicts are stored")
+        # The server also ends if the caller ignores the signal, which then is no `Stopped`.
+        progress = session.progress()
+        echo(f"{progress.judged} of {progress.total} judged: all verdicts are stored")
