@@ -118,6 +118,6 @@ def test_runs_that_are_analysed_together_have_the_numbers_of_each_alone(tmp_path
     ]
     analyzer = Analyzer()
     for run in runs:
-        together, alone = analyzer.analyze(run), analyze_run(run)
+        together, alone = analyzer.analyze(analyzer.read(run)), analyze_run(run)
         assert together.to_dict() == alone.to_dict()
         assert together.records[0].null == alone.records[0].null

@@ -143,7 +143,12 @@ class ItemTable(Sequence[Item]):
 
     def by_comparisons(self) -> Iterator[tuple[tuple[Comparison, ...], IntArray]]:
         """Yield each distinct set of comparisons with the positions of its items, in order."""
-        yield from self.by(lambda shape: shape.comparisons)
+        yield from self._by_comparisons
+
+    @cached_property
+    def _by_comparisons(self) -> tuple[tuple[tuple[Comparison, ...], IntArray], ...]:
+        # Every number of a benchmark needs it, and hashing the comparisons of all shapes takes milliseconds.
+        return tuple(self.by(lambda shape: shape.comparisons))
 
     def by(self, key: Callable[[Shape], Key]) -> Iterator[tuple[Key, IntArray]]:
         """Yield each distinct value of a property of shapes, with the positions of its items."""

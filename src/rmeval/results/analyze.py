@@ -162,7 +162,7 @@ def analyze_run(
         label_agreement=label_agreement,
         label_errors=label_errors,
     )
-    return analyzer.analyze(path)
+    return analyzer.analyze(analyzer.read(path))
 
 
 class Analyzer:
@@ -189,7 +189,7 @@ class Analyzer:
         self._like: StoredRun | None = None
         self._null: tuple[dict[str, list[Record]], dict[str, list[Record]]] = {}, {}
 
-    def _read(self, path: Place) -> StoredRun:
+    def read(self, path: Place) -> StoredRun:
         """Read a run, and compute the null baselines unless its items are those of the run before it."""
         run = read_scored(only_folder(path), self._benchmark, self._protocol, self._like)
         like = self._like
@@ -198,9 +198,8 @@ class Analyzer:
             self._like = run
         return run
 
-    def analyze(self, path: Place) -> Analysis:
-        """Analyse a run; see `analyze_run`."""
-        run = self._read(path)
+    def analyze(self, run: StoredRun) -> Analysis:
+        """Analyse a run that `read` returned last; see `analyze_run`."""
         score_rule = rule_of([run], self._rule)
         variant = run.variant(self._variant)
         table, counts, card = run.items.table, run.items.counts, run.benchmark.card

@@ -27,7 +27,7 @@ from rmeval.results.texts import read_item_texts
 from rmeval.store.run import StoredRun, read_scored
 from rmeval.types import IntArray, Item, Message, Response
 
-__all__ = ["message_text", "response_text", "wrong_examples"]
+__all__ = ["message_text", "response_text", "wrong_examples", "wrong_examples_of"]
 
 
 def wrong_examples(
@@ -63,9 +63,28 @@ def wrong_examples(
     Raises:
         RmevalError: If the path is not a run folder, a subset or cell does not exist, or the texts are not available.
     """
+    first = read_scored(only_folder(run), benchmark, protocol)
+    return wrong_examples_of(
+        first, subset, cell, n, other=other, data=data, variant=variant, benchmark=benchmark, protocol=protocol
+    )
+
+
+def wrong_examples_of(
+    run: StoredRun,
+    subset: str | Sequence[str] = (),
+    cell: str | Sequence[str] = (),
+    n: int = 20,
+    *,
+    other: Place | None = None,
+    data: Any = None,
+    variant: str | None = None,
+    benchmark: str | None = None,
+    protocol: str | None = None,
+) -> WrongExamples:
+    """Find the comparisons that a model misjudges in a run that is already read; see `wrong_examples`."""
     if type(n) is not int or n < 1:
         raise DataError(f"`n` must be a whole number and at least 1, not {n!r}")
-    first = _judged(read_scored(only_folder(run), benchmark, protocol), variant)
+    first = _judged(run, variant)
     notes = [first.run.note] if first.run.note else []
     if other is None:
         pool = _Pool.of(first.run, [first.evidence], [str(first.run.manifest["model"]["name"])])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypedDict
 
 from rmeval.errors import RmevalError, RunError
-from rmeval.importers.best_of_n import bon
 from rmeval.metrics.composition import Measure
 from rmeval.predict.curves import BestOfNCurves
 from rmeval.results.align import find_by_benchmark, run_names
@@ -17,7 +16,7 @@ from rmeval.results.compare import ModelComparison, compare_runs
 from rmeval.results.examples import WrongExamples
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import Result, open_run
-from rmeval.results.wrong import wrong_examples
+from rmeval.results.wrong import wrong_examples_of
 from rmeval.types import Record
 
 __all__ = ["Reading", "ReportedBenchmark", "ReportedRun", "read_reported"]
@@ -132,6 +131,9 @@ def _reported(name: str, results: Sequence[Result], reading: Reading, examples: 
     comparisons = _compared(scored, reading, notes) if len(scored) > 1 else ()
     curves = None
     if any(_PICKED in one.records for one in runs):
+        # Reads many formats of files, which take long to import.
+        from rmeval.importers.best_of_n import bon
+
         try:
             curves = bon(scored, **reading)
         except RmevalError as error:
@@ -153,7 +155,8 @@ def _run(name: str, result: Result, analyzer: Analyzer, reading: Reading, exampl
     if not result.records:
         return ReportedRun(name, result, None, None, (f"{name} has no numbers",))
     try:
-        analysis = analyzer.analyze(result)
+        run = analyzer.read(result)
+        analysis = analyzer.analyze(run)
     except RmevalError as error:
         return ReportedRun(name, result, None, None, (f"no analysis of {name}: {error}",))
     notes = list(_own_notes(name, result))
@@ -161,7 +164,7 @@ def _run(name: str, result: Result, analyzer: Analyzer, reading: Reading, exampl
     if examples:
         own = {key: value for key, value in reading.items() if key != "rule"}
         try:
-            wrong = wrong_examples(result, n=examples, **own)  # type: ignore[arg-type]
+            wrong = wrong_examples_of(run, n=examples, **own)  # type: ignore[arg-type]
         except RmevalError as error:
             notes.append(f"no wrong examples of {name}: {error}")
     return ReportedRun(name, result, analysis, wrong, tuple(notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -121,7 +122,13 @@ def _draw(found: Sequence[ReportedBenchmark], folder: Path) -> tuple[list[list[F
     from rmeval.report.page.drawings import draw_benchmark
 
     folder.mkdir()
-    return [list(draw_benchmark(one, folder, key)) for one, key in zip(found, benchmark_keys(found), strict=True)], []
+    # Drawing creates many objects, and the collector would visit all results again and again.
+    gc.freeze()
+    try:
+        keys = benchmark_keys(found)
+        return [list(draw_benchmark(one, folder, key)) for one, key in zip(found, keys, strict=True)], []
+    finally:
+        gc.unfreeze()
 
 
 def _write(report: Contents, folder: Path, out: Path) -> list[Path]:
