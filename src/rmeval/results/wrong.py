@@ -64,9 +64,8 @@ def wrong_examples(
         RmevalError: If the path is not a run folder, a subset or cell does not exist, or the texts are not available.
     """
     first = read_scored(only_folder(run), benchmark, protocol)
-    return wrong_examples_of(
-        first, subset, cell, n, other=other, data=data, variant=variant, benchmark=benchmark, protocol=protocol
-    )
+    second = None if other is None else read_scored(only_folder(other), benchmark, protocol, first)
+    return wrong_examples_of(first, subset, cell, n, second, data, variant)
 
 
 def wrong_examples_of(
@@ -74,14 +73,11 @@ def wrong_examples_of(
     subset: str | Sequence[str] = (),
     cell: str | Sequence[str] = (),
     n: int = 20,
-    *,
-    other: Place | None = None,
+    other: StoredRun | None = None,
     data: Any = None,
     variant: str | None = None,
-    benchmark: str | None = None,
-    protocol: str | None = None,
 ) -> WrongExamples:
-    """Find the comparisons that a model misjudges in a run that is already read; see `wrong_examples`."""
+    """Find the comparisons that a model misjudges in runs that are already read; see `wrong_examples`."""
     if type(n) is not int or n < 1:
         raise DataError(f"`n` must be a whole number and at least 1, not {n!r}")
     first = _judged(run, variant)
@@ -89,8 +85,7 @@ def wrong_examples_of(
     if other is None:
         pool = _Pool.of(first.run, [first.evidence], [str(first.run.manifest["model"]["name"])])
     else:
-        second = _judged(read_scored(only_folder(other), benchmark, protocol, first.run), variant)
-        pool, more = _aligned(first, second)
+        pool, more = _aligned(first, _judged(other, variant))
         notes += more
     kept = pool.within(_several(subset), _several(cell))
     examples, missing = pool.examples(kept, n, data)

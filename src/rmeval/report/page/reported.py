@@ -162,9 +162,8 @@ def _run(name: str, result: Result, analyzer: Analyzer, reading: Reading, exampl
     notes = list(_own_notes(name, result))
     wrong = None
     if examples:
-        own = {key: value for key, value in reading.items() if key != "rule"}
         try:
-            wrong = wrong_examples_of(run, n=examples, **own)  # type: ignore[arg-type]
+            wrong = wrong_examples_of(run, n=examples, variant=reading.get("variant"))
         except RmevalError as error:
             notes.append(f"no wrong examples of {name}: {error}")
     return ReportedRun(name, result, analysis, wrong, tuple(notes))
