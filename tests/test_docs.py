@@ -24,7 +24,18 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^```(python|bash)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+FIRST = ("README.md", "quickstart.md")
+"""The pages that `make test` also runs without CI; all others together take minutes."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=() if page.name in FIRST else pytest.mark.slow)
+        for page in PAGES
+        if blocks(page)
+    ],
+)
 def test_blocks(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

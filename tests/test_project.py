@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.conftest import listed_slow
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -61,6 +63,12 @@ def test_pytest_searches_every_folder_of_tests(pytestconfig: pytest.Config) -> N
     folders = {part for path in (ROOT / "tests").rglob("test_*.py") for part in path.relative_to(ROOT).parts[:-1]}
     assert {"build", "cli", "tests"} <= folders
     assert [name for name in folders if any(fnmatch(name, one) for one in skipped)] == []
+
+
+def test_the_list_of_slow_tests_names_tests() -> None:
+    for name in listed_slow():
+        file, _, function = name.partition("::")
+        assert f"def {function}(" in (ROOT / file).read_text(), name
 
 
 def test_the_citation_is_of_this_project() -> None:
