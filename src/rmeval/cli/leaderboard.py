@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,18 +74,18 @@ def build_command(
     rmeval leaderboard build bundles/ -o site
     """
     from rmeval.cli.logs import show_warnings
-    from rmeval.leaderboard.site import build_site, state_of_places
 
     show_warnings()
-    given: dict[str, Any] = {
-        "title": title,
-        "published": published,
-        "data": _data(data),
-        "with_bundles": with_bundles,
-        "worst": worst,
-    }
     if missing := [place for place in places if not place.exists() and not watch]:
         raise RmevalError(f"there is no file or folder {missing[0]}: check the path")
+    given = {"title": title, "published": published, "with_bundles": with_bundles, "worst": worst, "data": _data(data)}
+    _build(places, out, watch, given)
+
+
+def _build(places: Sequence[Path], out: Path, watch: bool, given: Mapping[str, Any]) -> None:
+    """Build the site; if `watch`, again whenever a file of the places changes, until the process ends."""
+    from rmeval.leaderboard.site import build_site, state_of_places
+
     before = None
     while True:
         # In a watched place, bundles come and go, also while a site is built.
