@@ -10,7 +10,7 @@ USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --non-interactive)
 
-.PHONY: help setup demo test lint types unit test-integration bubblewrap chromium perf docs clean
+.PHONY: help setup demo test lint types unit test-integration bubblewrap chromium latex perf docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,7 +47,7 @@ unit: setup $(if $(CI),bubblewrap)
 
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
-test-integration: setup bubblewrap chromium
+test-integration: setup bubblewrap chromium latex
 	$(INSTALL) axe-playwright-python bitsandbytes trl gguf build playwright 'transformers[serving]' --editable '.[any-llm,docs]'
 	$(BIN)/pytest tests/integration
 
@@ -59,6 +59,10 @@ bubblewrap:
 # For the pages. Where it cannot be installed, the tests in a browser are skipped and state it.
 chromium:
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet chromium; } || true
+
+# For the LaTeX of reports. Where it cannot be installed, its test is skipped and states it.
+latex:
+	@command -v pdflatex >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet --no-install-recommends texlive-latex-recommended lmodern; } || true
 
 perf: setup
 	$(BIN)/python -m perf.engine --out docs/performance.md
