@@ -155,7 +155,7 @@ def _linear(name: str, weights: _Weights, source: str) -> nn.Linear:
     bias = weights(f"{name}.bias") if f"{name}.bias" in weights else None
     if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
         raise ModelError(
-            f"{source}: {name}.weight has the shape {tuple(weight.shape)}, which is not that of a linear layer's"
+            f"{source}: {name}.weight has the shape {tuple(weight.shape)}, which is not that of a linear layer"
         )
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
     with torch.no_grad():
