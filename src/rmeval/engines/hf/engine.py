@@ -17,6 +17,7 @@ from rmeval.engines.base import (
     InMemory,
     LastLogits,
     LastToken,
+    LogitsAt,
     OwnForward,
     Place,
     Pooled,
@@ -71,7 +72,7 @@ class HFEngine:
 
     name = "hf"
     readouts: frozenset[type] = frozenset(
-        {LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward, Generated}
+        {LastToken, LastLogits, FirstLogits, AtPositions, LogitsAt, TokenLogProbs, Pooled, OwnForward, Generated}
     )
 
     def __init__(
