@@ -40,7 +40,7 @@ FACES = {
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
     "rmeval.engines": """
-        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken
+        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken LogitsAt
         OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
         readout_of require_readout
     """,

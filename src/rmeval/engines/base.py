@@ -29,6 +29,7 @@ __all__ = [
     "InMemory",
     "LastLogits",
     "LastToken",
+    "LogitsAt",
     "OwnForward",
     "Place",
     "Pooled",
@@ -107,6 +108,21 @@ class AtPositions:
 
 
 @dataclass(frozen=True, slots=True)
+class LogitsAt:
+    """A language model's logits of some tokens after the tokens at some positions of each sequence.
+
+    The last output at each position is the logsumexp of all logits, as for `LastLogits`.
+
+    Attributes:
+        tokens: The ids of those tokens.
+        index: The positions in each sequence.
+    """
+
+    tokens: tuple[int, ...]
+    index: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class TokenLogProbs:
     """A language model's log-probability of each token of a span, given all tokens before it.
 
@@ -117,7 +133,7 @@ class TokenLogProbs:
     span: Sequence[tuple[int, int]]
 
 
-Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled | OwnForward
+Readout = LastToken | LastLogits | FirstLogits | AtPositions | LogitsAt | TokenLogProbs | Pooled | OwnForward
 
 
 def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
@@ -129,6 +145,8 @@ def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
     """
     if isinstance(readout, AtPositions):
         return AtPositions(readout.head, [readout.index[k] for k in indices], readout.together)
+    if isinstance(readout, LogitsAt):
+        return LogitsAt(readout.tokens, [readout.index[k] for k in indices])
     if isinstance(readout, TokenLogProbs):
         return TokenLogProbs([readout.span[k] for k in indices])
     return readout
@@ -140,8 +158,8 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array per sequence: [inputs, outputs] for `AtPositions`, [tokens] for `TokenLogProbs`,
-            [outputs] for all other readouts.
+        values: One float64 array per sequence: [inputs, outputs] for `AtPositions`, [positions, outputs] for `LogitsAt`,
+            [tokens] for `TokenLogProbs`, [outputs] for all other readouts.
     """
 
     indices: tuple[int, ...]
@@ -360,6 +378,7 @@ _READS = {
     LastLogits: "logits after the last token",
     FirstLogits: "logits at the beginning of an encoder-decoder's output",
     AtPositions: "a head at single tokens",
+    LogitsAt: "logits after single tokens",
     TokenLogProbs: "log-probabilities of a response's tokens",
     Generated: "generated texts",
 }

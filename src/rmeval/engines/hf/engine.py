@@ -17,6 +17,7 @@ from rmeval.engines.base import (
     InMemory,
     LastLogits,
     LastToken,
+    LogitsAt,
     OwnForward,
     Place,
     Pooled,
@@ -80,7 +81,7 @@ class HFEngine:
 
     name = "hf"
     readouts: frozenset[type] = frozenset(
-        {LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward, Generated}
+        {LastToken, LastLogits, FirstLogits, AtPositions, LogitsAt, TokenLogProbs, Pooled, OwnForward, Generated}
     )
 
     def __init__(
