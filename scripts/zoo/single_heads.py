@@ -168,9 +168,7 @@ def nemotron(code: Path, checkpoint: str, talks: list[Talk]) -> list[tuple[Encod
 
 FAMILIES: dict[str, Callable[[Path, str, list[Talk]], list[tuple[Encoded, float]]]] = {
     "ultrarm": rewardbench("openbmb.py", "LlamaRewardModel", "openbmb", lambda found: found[0, 0]),
-    "starling-rm": rewardbench(
-        "starling.py", "LlamaForSequenceClassification", None, lambda found: found["scores"][0]
-    ),
+    "starling-rm": rewardbench("starling.py", "LlamaForSequenceClassification", None, lambda found: found["scores"][0]),
     "eurus-rm": eurus,
     "starling-rm-7b-converted": starling_7b,
     "beaver-reward": rewardbench("beaver.py", "LlamaForScore", "pku-align", lambda found: found.end_scores[0, 0]),

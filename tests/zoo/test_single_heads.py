@@ -38,7 +38,8 @@ def test_scores_and_tokens_are_those_of_the_published_code(family: str, tmp_path
     assert largest_difference(family, folder, talks) <= (find_card(family).difference or 0) + 5e-7
     model = load_model(str(folder), card=family, device="cpu")
     assert isinstance(model, Classifier)
-    rendered = model.texts.renderer.render([tuple(Message(**message) for message in talk) for talk in talks])
+    said = [tuple(Message(one["role"], one["content"]) for one in talk) for talk in talks]
+    rendered = model.texts.renderer.render(said)
     assert [" ".join(map(str, one.tokens.tolist())) for one in rendered] == expected(family)["ids"]
 
 

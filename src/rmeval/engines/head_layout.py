@@ -54,7 +54,8 @@ class HeadLayout:
         body_type: `model_type` of the body, where the config states one that transformers does not know.
         convert: Name of a conversion of the body's weights to those of `body_type`: `internlm2`.
         states: Names of values of the config, each with the only value for which the layout holds.
-        appends: Name of the config's value that is a token id, which ends each sequence that does not end with it.
+        appends: Whether the token at which the score is read (`reward_token_id` of the config) is appended to sequences
+            that do not end with it.
         together: Number of hidden states that are concatenated to one input.
         ignore: Regular expressions of names of weights that the checkpoint may hold besides; any other is an error.
     """
@@ -67,7 +68,7 @@ class HeadLayout:
     body_type: str = ""
     convert: str = ""
     states: tuple[tuple[str, str], ...] = ()
-    appends: str = ""
+    appends: bool = False
     together: int = 1
     ignore: tuple[str, ...] = ()
 
@@ -147,8 +148,9 @@ _FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "gate_at": (_whole_numbers, "a list of token ids"),
     **dict.fromkeys(("files", "states"), (_pairs, "a list of pairs of texts")),
     "convert": (lambda value: value in CONVERSIONS, f"one of {', '.join(CONVERSIONS)}"),
+    "appends": (lambda value: isinstance(value, bool), "true or false"),
     "together": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
-    **dict.fromkeys(("body", "body_type", "appends"), (lambda value: isinstance(value, str), "a text")),
+    **dict.fromkeys(("body", "body_type"), (lambda value: isinstance(value, str), "a text")),
 }
 """For each part of a layout: a test of its value, and the form in words."""
 

@@ -65,7 +65,7 @@ def _internlm2(name: str, weight: torch.Tensor, config: Any) -> Iterator[Named]:
         shared = config.num_attention_heads // config.num_key_value_heads
         size = config.hidden_size // config.num_attention_heads
         parts = weight.reshape(config.num_key_value_heads, shared + 2, size, config.hidden_size)
-        for own, part in zip("qkv", parts.split([shared, 1, 1], 1), strict=True):
+        for own, part in zip("qkv", torch.split(parts, [shared, 1, 1], 1), strict=True):
             yield f"{stem}self_attn.{own}_proj.weight", part.reshape(-1, config.hidden_size).contiguous()
     elif found and found["name"] in _INTERNLM2:
         yield f"{found['stem']}{_INTERNLM2[found['name']]}.weight", weight
