@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rmeval.cli.judge_options import JUDGE_OPTIONS
+from rmeval.cli.rendering_options import RENDERING_OPTIONS
 from rmeval.cli.replica_options import REPLICA_OPTIONS
 from rmeval.cli.server_options import SERVER_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
@@ -155,21 +156,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "chat_template": (Annotated[str | None, _model("Jinja file to use instead of the tokenizer's template.")], None),
-    "template_kwargs": (
-        Annotated[
-            list[str] | None,
-            _model("KEY=VALUE for the chat template, as enable_thinking=false. Repeatable."),
-        ],
-        None,
-    ),
-    "allow_dropped_roles": (
-        Annotated[
-            list[str] | None,
-            _model("Role that the template may omit. Repeatable.", "--allow-dropped-roles"),
-        ],
-        None,
-    ),
+    **RENDERING_OPTIONS,
     "trust_remote_code": (
         Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
         False,
