@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 LETTERS = [chr(code) for code in range(33, 127)]
-MARKS = ("<|user|>", "<|assistant|>", "<|prompter|>", "<|im_start|>", "<|im_end|>", "<|reward|>", "<|system|>")
+MARKS = ("<|user|>", "<|assistant|>", "<|prompter|>", "<|im_start|>", "<|im_end|>", "<|system|>")
 
 
 def _llama(first: bool = False) -> PreTrainedTokenizerFast:
@@ -42,13 +42,6 @@ def llama() -> PreTrainedTokenizerFast:
 def llama_first() -> PreTrainedTokenizerFast:
     """As Llama's with `legacy: false`."""
     return _llama(first=True)
-
-
-def internlm() -> PreTrainedTokenizerFast:
-    """As Llama 2's, with the marks of ChatML and of InternLM2-Reward as tokens."""
-    made = _llama()
-    made.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>", "<|reward|>"]})
-    return made
 
 
 def neox() -> PreTrainedTokenizerFast:
@@ -89,7 +82,6 @@ def deberta() -> PreTrainedTokenizerFast:
 TOKENIZERS: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
     "llama": llama,
     "llama, legacy false": llama_first,
-    "internlm": internlm,
     "neox": neox,
     "deberta": deberta,
 }
