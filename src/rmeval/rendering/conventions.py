@@ -26,16 +26,18 @@ class Conventions:
             message (`merge`), or a conversation with one is an error (`error`).
         append_eos: Whether a sequence that does not end with EOS gets one.
         strip_bos: Whether the BOS at the beginning of a sequence is left out.
+        last: Id of the token that a sequence gets which does not end with it.
     """
 
     system_role: SystemRole = "keep"
     append_eos: bool = False
     strip_bos: bool = False
+    last: int | None = None
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.strip_bos
+        return self.append_eos or self.strip_bos or self.last is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -91,6 +93,8 @@ class Conventions:
             one = replace(one, tokens=one.tokens[1:], start=max(1, one.start - 1) if one.start else 0)
         if self.append_eos and one.tokens[-1:].tolist() != [tokenizer.eos_token_id]:
             one = replace(one, tokens=np.append(one.tokens, np.int32(tokenizer.eos_token_id)))
+        if self.last is not None and one.tokens[-1:].tolist() != [self.last]:
+            one = replace(one, tokens=np.append(one.tokens, np.int32(self.last)))
         return one
 
 
