@@ -1,4 +1,4 @@
-"""Plain sequence classifiers: scores against those of reward-bench's generic pipeline, which ran outside the project."""
+"""Plain sequence classifiers: scores equal those of the generic pipeline of reward-bench, run outside the project."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_scores_are_those_of_reward_bench(kind: str, tmp_path: Path) -> None:
 
 
 def test_padding_with_the_token_of_the_end(tmp_path: Path) -> None:
-    """Rmeval reads the last token, where transformers' class, padded with the token of the end, reads the one before."""
+    """Padded so, the class of transformers reads the token before the last; rmeval reads the last one."""
     path = make_checkpoint(tmp_path / "checkpoint", "llama", pad=False)
     assert max(differences(path, "llama", stored("llama")["scores"])) < TOLERANCE
     assert min(differences(path, "llama", stored("llama-without-pad")["scores"])) > 0.1
