@@ -12,7 +12,9 @@ import pytest
 
 from rmeval.errors import ModelError
 from rmeval.models.about import about_model
-from rmeval.models.cards import all_cards, card_of
+from rmeval.models.carded import apply_card
+from rmeval.models.cards import all_cards
+from rmeval.models.options import ModelOptions
 from tests.command import command, process
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,7 +146,10 @@ def test_the_table_of_the_documentation_is_that_of_the_cards() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_revisions_of_models_with_many_variants() -> None:
-    card = card_of("allenai/Llama-3.1-8B-Instruct-RM-RB2")
-    assert card is not None and card.load["revision"] == "main"
-    assert any("commit" in note for note in card.notes)
+def test_revisions_of_models_with_many_variants(tmp_path: Path) -> None:
+    pinned = "allenai/Llama-3.1-8B-Instruct-RM-RB2"
+    for card in (one for one in all_cards() if one.name == "reward-bench-2-rm"):
+        assert any("commit" in note for note in card.notes)
+        assert ("revision" in card.load) == (card.model == pinned)
+    assert re.fullmatch("[0-9a-f]{40}", apply_card(pinned, ModelOptions()).revision or "")
+    assert apply_card(str(tmp_path), ModelOptions(card=pinned)).revision is None
