@@ -70,7 +70,7 @@ FACES = {
         Descriptor all_descriptors descriptor_of
     """,
     "rmeval.published": """
-        Place PublishedBoard PublishedRow all_boards board_named incomparable place_among place_notes places_of
+        Beside Place PublishedBoard PublishedRow all_boards beside_published board_named incomparable place_among place_notes places_of
         published_boards
     """,
     "rmeval.protocols": """

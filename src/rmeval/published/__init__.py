@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.published.beside import Beside, beside_published
     from rmeval.published.board import PublishedBoard, PublishedRow
     from rmeval.published.places import Place, incomparable, place_among, place_notes, places_of
     from rmeval.published.reading import all_boards, board_named, published_boards
@@ -14,6 +15,7 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.published.beside": ("Beside", "beside_published"),
             "rmeval.published.board": ("PublishedBoard", "PublishedRow"),
             "rmeval.published.places": ("Place", "incomparable", "place_among", "place_notes", "places_of"),
             "rmeval.published.reading": ("all_boards", "board_named", "published_boards"),
@@ -21,10 +23,12 @@ else:
     )
 
 __all__ = [
+    "Beside",
     "Place",
     "PublishedBoard",
     "PublishedRow",
     "all_boards",
+    "beside_published",
     "board_named",
     "incomparable",
     "place_among",
