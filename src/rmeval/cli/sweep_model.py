@@ -74,7 +74,7 @@ def _run(job: Mapping[str, Any], reports: TextIO) -> None:
     """Load the model, and run it on each benchmark."""
     import gc
 
-    from rmeval.api import load_model
+    from rmeval.models import load_model
     from rmeval.runs.plan import plan
 
     wanted = o.Wanted(dict(job["wanted"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,17 +58,17 @@ class Beside:
         return "confirmed" if inside else "contradicted"
 
 
-def beside_published(result: Result, model: str) -> tuple[Beside, ...]:
+def beside_published(result: Result, *names: str) -> tuple[Beside, ...]:
     """Return a run's headline and its other numbers that are published, each beside the published one.
 
     Args:
         result: The run.
-        model: The model's hub id or name, by which its published row is found.
+        *names: The model's names, such as its hub id, by which its published row is found; by default the run's.
     """
     own = {(one.metric, one.scope): one for one in _records(result)}
     if (top := headline(own)) is None:
         return ()
-    found = next(((board, row) for board, row in _rows(result, model) if set(row.values) & set(own)), None)
+    found = next(((board, row) for board, row in _rows(result, names) if set(row.values) & set(own)), None)
     if found is None:
         return (Beside(own[top]),)
     board, row = found
@@ -82,11 +82,13 @@ def _records(result: Result) -> list[Record]:
     return [one for one in result.records if one.variant == result.records[0].variant]
 
 
-def _rows(result: Result, model: str) -> Iterator[tuple[PublishedBoard, PublishedRow]]:
+def _rows(result: Result, names: Sequence[str]) -> Iterator[tuple[PublishedBoard, PublishedRow]]:
     """Yield the rows of a model, that of the main board first."""
     for board in published_boards(str(result.manifest["benchmark"]["id"])):
-        if (row := own_row(model, board)) is not None:
-            yield board, row
+        for name in names or (str(result.manifest["model"]["name"]),):
+            if (row := own_row(name, board)) is not None:
+                yield board, row
+                break
 
 
 def _other_data(result: Result) -> str:

@@ -39,23 +39,27 @@ def sweep_plan_view(models: Sequence[tuple[SweepModel, str]], benchmarks: Mappin
         models: The models, each with what is known of its runs.
         benchmarks: The number of items of each benchmark.
     """
-    rows = tuple(
-        Row(
-            one.label, (one.kind, Number(math.nan if one.parameters is None else one.parameters, unit=_BILLIONS), state)
-        )
-        for one, state in models
-    )
+    rows = tuple(Row(one.label, (one.kind, _size(one), _card(one), state)) for one, state in models)
     known = [one.parameters for one, _ in models if one.parameters is not None]
     unknown = len(models) - len(known)
     items = ", ".join(f"{benchmark} ({count_of(count, 'item')})" for benchmark, count in benchmarks.items())
     return View(
         "sweep",
-        (Table("models", ("model", "kind", "parameters", "runs"), rows, left=("kind", "runs")),),
+        (Table("models", ("model", "kind", "parameters", "card", "runs"), rows, left=("kind", "card", "runs")),),
         about=(
             f"{count_of(len(models), 'model')} on {items}",
             f"{sum(known):g} billion parameters in all{f', and {unknown} of unknown size' if unknown else ''}",
         ),
     )
+
+
+def _size(model: SweepModel) -> Number:
+    return Number(math.nan if model.parameters is None else model.parameters, unit=_BILLIONS)
+
+
+def _card(model: SweepModel) -> str:
+    """The card that a model is loaded by, with its status."""
+    return "" if model.card is None else f"{model.card.name} ({model.card.status})"
 
 
 def sweep_views(runs: Mapping[str, Sequence[SweepRun]]) -> list[View]:
@@ -82,8 +86,14 @@ class _Line:
         return merit(self.numbers[0].record.metric, value)
 
 
+def _line(benchmark: str, run: SweepRun) -> _Line:
+    if run.result is None:
+        return _Line(run, ())
+    return _Line(run, beside_published(run.result, *run.model.published_names(benchmark)))
+
+
 def _view(benchmark: str, runs: Sequence[SweepRun]) -> View:
-    lines = [_Line(one, () if one.result is None else beside_published(one.result, one.model.spec)) for one in runs]
+    lines = [_line(benchmark, one) for one in runs]
     lines.sort(key=lambda line: -line.merit)
     records = [line.numbers[0].record for line in lines if line.numbers]
     parts = tuple(row for line in lines for row in _part_rows(line))

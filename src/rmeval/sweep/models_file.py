@@ -13,13 +13,16 @@ from rmeval.data.yaml_file import Lines, read_yaml
 from rmeval.errors import DataError, RmevalError
 from rmeval.hub import is_hub_id
 from rmeval.messages import chosen_from, quoted
+from rmeval.models.carded import card_for
 from rmeval.models.cards import Descriptor, descriptor_of
+from rmeval.models.cards.card import Card
 from rmeval.models.options import check_options, model_options
 from rmeval.plugins import is_file_spec
+from rmeval.published import published_boards
 from rmeval.runs.requests import model_folder
 from rmeval.sweep.option_types import check_type, option_types
 
-__all__ = ["SweepModel", "read_models", "shipped_lists"]
+__all__ = ["SweepModel", "hub_repositories", "read_models", "shipped_lists"]
 
 _LISTS = "rmeval.sweep"
 _PLACES = (
@@ -70,6 +73,18 @@ class SweepModel:
         return self.spec if self.spec.startswith(_NO_CHECKPOINT) else self.spec.replace("/", "__")
 
     @property
+    def card(self) -> Card | None:
+        """The card that says how it is loaded, if there is one."""
+        own = model_options(**{name: value for name, value in self.options.items() if name == "card"})
+        return card_for(self.spec, own) if self.is_checkpoint else None
+
+    def option(self, name: str) -> Any:
+        """The value of an option: the list's, else the card's; None if neither has it."""
+        if name in self.options:
+            return self.options[name]
+        return None if self.card is None else self.card.load.get(name)
+
+    @property
     def descriptor(self) -> Descriptor | None:
         """Facts about the model, if there are any."""
         return descriptor_of(self.spec)
@@ -82,12 +97,12 @@ class SweepModel:
     @property
     def kind(self) -> str:
         """What kind of model it is, by its options and its card; `classifier` where nothing says otherwise."""
-        if self.options.get("protocol") not in (None, "steps"):
-            return "judge"
-        stated = self.options.get("kind", "auto")
-        if stated != "auto":
+        protocol, stated = self.option("protocol"), self.option("kind")
+        if protocol is not None:
+            return "process" if str(protocol).partition("@")[0] == "steps" else "judge"
+        if stated not in (None, "auto"):
             return str(stated)
-        if "ref_model" in self.options:
+        if self.option("ref_model") is not None:
             return "implicit"
         if self.spec.startswith("baseline:"):
             return "baseline"
@@ -98,6 +113,14 @@ class SweepModel:
     def parameters(self) -> float | None:
         """Number of parameters in billions, by its card; None if it is not known."""
         return None if self.descriptor is None else self.descriptor.parameters
+
+    def published_names(self, benchmark: str) -> tuple[str, ...]:
+        """The model's id, and the names of its rows on the published boards of a benchmark."""
+        known, page = self.descriptor, f"https://huggingface.co/{self.spec}"
+        rows = (row for board in published_boards(benchmark) for row in board.rows)
+        same = (row.model for row in rows if row.url == page or (known and descriptor_of(row.model) == known))
+        # Rows such as `Model + voting@32` combine several outputs.
+        return (self.spec, *(name for name in same if " + " not in name))
 
     def with_defaults(self, options: Mapping[str, Any]) -> SweepModel:
         """The model with further options, which its own options replace; a model that no engine runs is unchanged."""
@@ -162,9 +185,11 @@ def _model(path: Path, number: int, entry: object, where: str) -> SweepModel:
     own = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
     try:
         check_options(model_options(**own))
+        found = SweepModel(number, _spec(path, spec), name, own)
+        _ = found.card
     except RmevalError as error:
         raise type(error)(f"{where}: {error}") from error
-    return SweepModel(number, _spec(path, spec), name, own)
+    return found
 
 
 def _check(key: str, value: object, where: str) -> None:
@@ -212,6 +237,6 @@ def _refuse_repeated(path: Path, models: Sequence[SweepModel]) -> None:
 
 def hub_repositories(model: SweepModel) -> Iterator[str]:
     """Yield the hub repositories that a model names: its own, and those of its reference, base and tokenizer."""
-    named = (model.spec, *(model.options.get(name) for name in ("ref_model", "base_model", "tokenizer")))
+    named = (model.spec, *(model.option(name) for name in ("ref_model", "base_model", "tokenizer")))
     if model.is_checkpoint:
         yield from dict.fromkeys(one for one in named if isinstance(one, str) and is_hub_id(one))
