@@ -40,7 +40,7 @@ FACES = {
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
     "rmeval.engines": """
-        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken
+        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken LogitsAt
         OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
         readout_of require_readout
     """,
@@ -67,7 +67,7 @@ FACES = {
         Coefficient Correlation CorrelationDifference Correlations LeftOut Match Matches PolicyPoint correlate_scores
     """,
     "rmeval.models.cards": """
-        Descriptor all_descriptors descriptor_of
+        Card Descriptor all_cards all_descriptors card_of descriptor_of find_card
     """,
     "rmeval.published": """
         Place PublishedBoard PublishedRow all_boards board_named incomparable place_among place_notes places_of

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from rmeval.engines import AtPositions, LastToken, Pooled, Readout, TokenLogProbs
+from rmeval.engines import AtPositions, LastToken, LogitsAt, Pooled, Readout, TokenLogProbs
 from rmeval.engines.hf.checkpoint import find_checkpoint
 from rmeval.engines.hf.engine import HFEngine
 from rmeval.engines.hf.network import Network
@@ -194,6 +194,34 @@ def test_log_probs(
         wanted = torch.log_softmax(logits, 1)[range(first - 1, after - 1), sequence[first:after]].numpy()
         close(found, wanted)
     assert isinstance(engine.facts()["prefix_sharing"], dict)
+
+
+@pytest.mark.parametrize("kind", slow_but(("granite", "gemma2", "gpt2"), LANGUAGE_MODELS))
+@pytest.mark.parametrize("share", [True, False])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(families(), st.integers(1, 60), st.data())
+def test_logits_at_positions(
+    folder: Path,
+    kind: str,
+    share: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    sequences: list[list[int]],
+    budget: int,
+    data: st.DataObject,
+) -> None:
+    monkeypatch.setattr("rmeval.engines.hf.readouts._LOGITS", {"cpu": 3 * 400})  # Blocks of three positions.
+    own = loaded(folder, kind, LANGUAGE_MODELS[kind], language_model=True)
+    # In any order, and some twice.
+    index = [data.draw(st.lists(st.integers(0, len(one) - 1), max_size=5)) for one in sequences]
+    wanted_ids = (7, 0, 399)
+    engine = HFEngine(own, None, budget, share)
+    values = everything(engine, sequences, LogitsAt(wanted_ids, index))
+    for found, sequence, places in zip(values, sequences, index, strict=True):
+        with torch.inference_mode():
+            logits = own.model(input_ids=torch.tensor([sequence]), use_cache=False).logits[0].double()
+        total = torch.logsumexp(logits, 1, keepdim=True)
+        close(found, torch.cat([logits[:, list(wanted_ids)], total], 1)[places].numpy())
+    assert isinstance(engine.facts()["prefix_sharing"], dict) == share
 
 
 @pytest.mark.parametrize("kind", [*PLAIN, *ENCODERS])

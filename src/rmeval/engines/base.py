@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rmeval.cache import Sources
 from rmeval.engines.generation import Generated, Generation
+from rmeval.engines.head_layout import HeadLayout
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
@@ -28,6 +29,7 @@ __all__ = [
     "InMemory",
     "LastLogits",
     "LastToken",
+    "LogitsAt",
     "OwnForward",
     "Place",
     "Pooled",
@@ -97,9 +99,26 @@ class AtPositions:
     Attributes:
         head: Name of the head's module.
         index: The positions of those tokens in each sequence.
+        together: Number of consecutive positions of `index` whose hidden states are one input of the head.
     """
 
     head: str
+    index: Sequence[Sequence[int]]
+    together: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LogitsAt:
+    """A language model's logits of some tokens after the tokens at some positions of each sequence.
+
+    The last output at each position is the logsumexp of all logits, as for `LastLogits`.
+
+    Attributes:
+        tokens: The ids of those tokens.
+        index: The positions in each sequence.
+    """
+
+    tokens: tuple[int, ...]
     index: Sequence[Sequence[int]]
 
 
@@ -114,7 +133,7 @@ class TokenLogProbs:
     span: Sequence[tuple[int, int]]
 
 
-Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled | OwnForward
+Readout = LastToken | LastLogits | FirstLogits | AtPositions | LogitsAt | TokenLogProbs | Pooled | OwnForward
 
 
 def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
@@ -125,7 +144,9 @@ def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
         indices: The positions of some of them in the list of all.
     """
     if isinstance(readout, AtPositions):
-        return AtPositions(readout.head, [readout.index[k] for k in indices])
+        return AtPositions(readout.head, [readout.index[k] for k in indices], readout.together)
+    if isinstance(readout, LogitsAt):
+        return LogitsAt(readout.tokens, [readout.index[k] for k in indices])
     if isinstance(readout, TokenLogProbs):
         return TokenLogProbs([readout.span[k] for k in indices])
     return readout
@@ -137,8 +158,8 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array per sequence: [positions, outputs] for `AtPositions`, [tokens] for `TokenLogProbs`,
-            [outputs] for all other readouts.
+        values: One float64 array per sequence: [inputs, outputs] for `AtPositions`, [positions, outputs] for `LogitsAt`,
+            [tokens] for `TokenLogProbs`, [outputs] for all other readouts.
     """
 
     indices: tuple[int, ...]
@@ -158,6 +179,7 @@ class EngineOptions:
         model_kwargs: Arguments that the engine passes to the function that loads the network.
         batch_size: Largest number of sequences in a batch; by default the engine chooses it.
         head: Name of the linear layer that computes the score, if rmeval cannot find it.
+        layout: Layout of a head of several layers.
         replicas: Number of replicas of the engine `ray`.
         gpus_per_replica: GPUs of each replica of the engine `ray`.
         ray_address: Address of the Ray cluster; None for a local instance.
@@ -172,6 +194,7 @@ class EngineOptions:
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
     head: str | None = None
+    layout: HeadLayout | None = None
     replicas: int | None = None
     gpus_per_replica: float | None = None
     ray_address: str | None = None
@@ -355,6 +378,7 @@ _READS = {
     LastLogits: "logits after the last token",
     FirstLogits: "logits at the beginning of an encoder-decoder's output",
     AtPositions: "a head at single tokens",
+    LogitsAt: "logits after single tokens",
     TokenLogProbs: "log-probabilities of a response's tokens",
     Generated: "generated texts",
 }

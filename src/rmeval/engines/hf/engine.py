@@ -17,6 +17,7 @@ from rmeval.engines.base import (
     InMemory,
     LastLogits,
     LastToken,
+    LogitsAt,
     OwnForward,
     Place,
     Pooled,
@@ -59,10 +60,19 @@ def open_checkpoint(spec: str, options: EngineOptions) -> HFEngine:
         ModelError: If there is no usable checkpoint, or an option is not supported.
     """
     check_arguments(options.model_kwargs)
-    layout = layout_of(options.model_kwargs)
+    beside = tuple(file for file, _ in options.layout.files) if options.layout else ()
+    layout = layout_of(options.model_kwargs, beside)
     code = options.trust_remote_code
     checkpoint = find_checkpoint(spec, options.revision, layout, code, options.base_model)
-    network = Network(checkpoint, options.dtype, options.device, code, options.model_kwargs, head=options.head)
+    network = Network(
+        checkpoint,
+        options.dtype,
+        options.device,
+        code,
+        options.model_kwargs,
+        head=options.head,
+        layout=options.layout,
+    )
     return HFEngine(network, options.batch_size)
 
 
@@ -71,7 +81,7 @@ class HFEngine:
 
     name = "hf"
     readouts: frozenset[type] = frozenset(
-        {LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward, Generated}
+        {LastToken, LastLogits, FirstLogits, AtPositions, LogitsAt, TokenLogProbs, Pooled, OwnForward, Generated}
     )
 
     def __init__(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from rmeval.engines.base import AtPositions, LastLogits, LastToken, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines.base import AtPositions, LastLogits, LastToken, LogitsAt, Readout, TokenLogProbs, TokenSequence
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
@@ -85,8 +85,10 @@ class Reader:
         readout = self._readout
         if isinstance(readout, TokenLogProbs):
             readout = TokenLogProbs([(1, len(sequence)) for sequence in sequences])
+        elif isinstance(readout, LogitsAt):
+            readout = LogitsAt(readout.tokens, [range(len(sequence)) for sequence in sequences])
         elif isinstance(readout, AtPositions):
-            readout = AtPositions(readout.head, [range(len(sequence)) for sequence in sequences])
+            readout = AtPositions(readout.head, [range(len(sequence)) for sequence in sequences], readout.together)
         return Reader(self._model, readout, sequences)
 
     def values(self, hidden: torch.Tensor, indices: Sequence[int], places: Sequence[Places]) -> list[FloatArray]:
@@ -99,7 +101,7 @@ class Reader:
 
         Returns:
             One array per sequence: float64[outputs] for `LastToken` and `LastLogits`, float64[positions, outputs] for
-            `AtPositions`, float64[tokens] for `TokenLogProbs`.
+            `AtPositions` and `LogitsAt`, float64[tokens] for `TokenLogProbs`.
         """
         if not indices:
             return []
@@ -110,16 +112,20 @@ class Reader:
             if isinstance(self._readout, TokenLogProbs):
                 targets = np.concatenate([self._targets(index) for index in indices])
                 return np.split(self._log_probs(hidden, together, targets), ends)
+            if isinstance(self._readout, LogitsAt):
+                return np.split(self._some_logits(hidden, together, self._readout.tokens), ends)
             if isinstance(self._readout, LastLogits):
                 rows_of = hidden[torch.as_tensor(together, device=hidden.device)]
                 return with_total(self.logits(rows_of), self._readout.tokens)
-            found = self._head(hidden[torch.as_tensor(together, device=hidden.device)].float()).cpu().double().numpy()
-        parts = np.split(found, ends)
+            size = self._readout.together if isinstance(self._readout, AtPositions) else 1
+            inputs = hidden[torch.as_tensor(together, device=hidden.device)].float().reshape(len(together) // size, -1)
+            found = self._head(inputs).cpu().double().numpy()
+        parts = np.split(found, ends // size)
         return [own[0] for own in parts] if isinstance(self._readout, LastToken) else parts
 
     def _positions(self, index: int) -> npt.NDArray[np.int64]:
         """The positions whose hidden states are needed; for predicted tokens, those just before them."""
-        if isinstance(self._readout, AtPositions):
+        if isinstance(self._readout, AtPositions | LogitsAt):
             return np.asarray(self._readout.index[index], dtype=np.int64)
         if isinstance(self._readout, TokenLogProbs):
             start, stop = self._readout.span[index]
@@ -141,16 +147,27 @@ class Reader:
         distinct, places = np.unique(rows, return_inverse=True)
         order = np.argsort(places, kind="stable")
         found = np.empty(len(rows))
-        most = _LOGITS.get(hidden.device.type, _MORE_LOGITS)
-        size = max(1, most // self._model.config.get_text_config().vocab_size)
-        for start in range(0, len(distinct), size):
-            block = distinct[start : start + size]
-            logits = self.logits(hidden[torch.as_tensor(block, device=hidden.device)])
+        for start, logits in self._blocks(hidden, distinct):
+            block = distinct[start : start + len(logits)]
             own = order[slice(*np.searchsorted(places[order], (start, start + len(block))))]
             row = torch.as_tensor(places[own] - start, device=logits.device)
             token = torch.as_tensor(targets[own], device=logits.device)
             found[own] = (logits[row, token] - torch.logsumexp(logits, 1)[row]).cpu().double().numpy()
         return found
+
+    def _some_logits(self, hidden: torch.Tensor, rows: npt.NDArray[np.int64], tokens: Sequence[int]) -> FloatArray:
+        """float64[rows, tokens + 1]: the logits of some tokens after each row, then the logsumexp of all."""
+        distinct, places = np.unique(rows, return_inverse=True)
+        found = [one for _, logits in self._blocks(hidden, distinct) for one in with_total(logits, tokens)]
+        return np.reshape(found, (-1, len(tokens) + 1))[places]
+
+    def _blocks(self, hidden: torch.Tensor, rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, torch.Tensor]]:
+        """Logits after rows in blocks that fit into memory: position of the first row, and float32[n, vocabulary]."""
+        most = _LOGITS.get(hidden.device.type, _MORE_LOGITS)
+        size = max(1, most // self._model.config.get_text_config().vocab_size)
+        for start in range(0, len(rows), size):
+            block = torch.as_tensor(rows[start : start + size], device=hidden.device)
+            yield start, self.logits(hidden[block])
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """The logits float32[rows, vocabulary] that the model itself computes from hidden states.
