@@ -56,7 +56,7 @@ def loaded(found: type[Any], folder: Path, **kwargs: Any) -> Any:
             self.post_init()
 
     model, report = PreTrainedModel.from_pretrained.__func__(
-        Cured, folder, output_loading_info=True, dtype=torch.float32, attn_implementation="eager", **kwargs
+        Cured, folder, output_loading_info=True, attn_implementation="eager", **kwargs
     )
     missing = [name for name in report["missing_keys"] if not name.startswith(("regression_layer.n", "gating_layer.n"))]
     if missing or report["unexpected_keys"]:
@@ -180,38 +180,41 @@ FAMILIES: dict[str, tuple[Callable[[Any, Path], Scorer], Callable[[Any, list[dic
 }
 
 
+def expected(name: str, code: Path, folder: Path, reference: str) -> dict[str, Any]:
+    """Write a checkpoint, and score its conversations with public code."""
+    MAKERS[name](folder)
+    make, render = FAMILIES[name]
+    score = make(code_at(code), folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    talks = scored(name, folder)
+    published = [render(tokenizer, talk) for talk in talks]
+    single = [once(tokenizer, talk) for talk in talks]
+    with torch.no_grad():
+        scores = {"scores": [score(ids) for ids in single]}
+        if published != single:
+            scores["scores_with_two_bos"] = [score(ids) for ids in published]
+    return {
+        "family": name,
+        "reference": reference,
+        "how": "scripts/zoo/mixtures.py NAME CODE FOLDER --reference TEXT, float32, CPU",
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "weights_sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        **scores,
+    }
+
+
 def main() -> None:
-    """Write the checkpoint, score the conversations and print the expected file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print the expected file of one checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(FAMILIES))
     parser.add_argument("code", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--reference", required=True, help="repository, commit and file of the public code")
     parser.add_argument("--float16", action="store_true", help="leave URM's gate in float16")
     given = parser.parse_args()
-    MAKERS[given.name](given.folder)
     if given.name == "urm":
         sglang_stand_ins(not given.float16)
-    make, render = FAMILIES[given.name]
-    score = make(code_at(given.code), given.folder)
-    tokenizer = AutoTokenizer.from_pretrained(given.folder)
-    talks = scored(given.name, given.folder)
-    expected: dict[str, Any] = {
-        "checkpoint": given.name,
-        "reference": given.reference,
-        "run": "scripts/zoo/mixtures.py",
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-        "weights_sha256": hashlib.sha256((given.folder / "model.safetensors").read_bytes()).hexdigest(),
-        "rows": [],
-    }
-    with torch.no_grad():
-        for talk in talks:
-            ids = render(tokenizer, talk)
-            single = once(tokenizer, talk)
-            row = {"tokens": ids, "score": score(ids)}
-            # What a template alone renders, where the published demo adds a second BOS.
-            expected["rows"].append(row | ({} if ids == single else {"score_with_one_bos": score(single)}))
-    print(json.dumps(expected, indent=1))
+    print(json.dumps(expected(given.name, given.code, given.folder, given.reference), indent=1))  # noqa: T201
 
 
 if __name__ == "__main__":
