@@ -158,8 +158,8 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array per sequence: [inputs, outputs] for `AtPositions`, [positions, outputs] for `LogitsAt`,
-            [tokens] for `TokenLogProbs`, [outputs] for all other readouts.
+        values: One float64 array per sequence: [inputs, outputs] for `AtPositions`, [positions, outputs] for
+            `LogitsAt`, [tokens] for `TokenLogProbs`, [outputs] for all other readouts.
     """
 
     indices: tuple[int, ...]
