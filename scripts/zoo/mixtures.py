@@ -151,6 +151,25 @@ def qwen_rm(module: Any, folder: Path) -> Scorer:
     return lambda ids: model(input_ids=tensor(ids))[0].item()
 
 
+def skywork_vl(module: Any, folder: Path) -> Scorer:
+    """Skywork-VL: RewardBench's pipeline, which looks for the value head on the hub and runs on CUDA."""
+    network = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, attn_implementation="eager")
+    module.cached_file = lambda path_or_repo_id, filename: str(folder / filename)
+    pipeline = module.SkyVLPipeline("", network, None)
+
+    class OnCpu(dict[str, torch.Tensor]):
+        def to(self, _: str) -> OnCpu:
+            return self
+
+    def score(ids: list[int]) -> float:
+        pipeline.tokenizer = lambda *_, **__: OnCpu(
+            input_ids=tensor(ids), attention_mask=torch.ones(1, len(ids), dtype=torch.long)
+        )
+        return float(pipeline([""]).item())
+
+    return score
+
+
 def once(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
     """The ids of a rendered conversation, as the demos of ArmoRM and QRM make them."""
     return list(tokenizer.apply_chat_template(talk, tokenize=True, return_dict=True)["input_ids"])
@@ -176,7 +195,8 @@ FAMILIES: dict[str, tuple[Callable[[Any, Path], Scorer], Callable[[Any, list[dic
     "qrm-gemma2": (qrm, once),
     "armorm": (qrm, once),
     "urm": (urm, text_then_ids),
-    "qwen-rm": (qwen_rm, without_added),
+    "qwen-math-rm": (qwen_rm, without_added),
+    "skywork-vl": (skywork_vl, without_added),
 }
 
 

@@ -78,13 +78,23 @@ def _draw(seed: int, shapes: Shapes) -> Arrays:
             found[name] = (0.5 + np.abs(drawn)).astype(np.float32)
         elif name.endswith("num_batches_tracked"):
             found[name] = np.array(7, dtype=np.int64)
+        elif name == "reward_transform_matrix":
+            # QRM-Llama3-8B holds it in bfloat16.
+            found[name] = _cut(drawn / 4)
         elif name.endswith(("norm.weight", "logit_scale")):
             found[name] = (1 + 0.3 * drawn).astype(np.float32)
         elif len(shape) == 2 and "embed_tokens" not in name:
-            found[name] = (1.5 * drawn / np.sqrt(shape[1])).astype(np.float32)
+            # URM's gate is not normalised: large numbers would cancel, and float32 show only its own errors.
+            gain = 0.5 if name.startswith("weights.fc") else 1.5
+            found[name] = (gain * drawn / np.sqrt(shape[1])).astype(np.float32)
         else:
             found[name] = 0.5 * drawn
     return found
+
+
+def _cut(array: np.ndarray) -> np.ndarray:
+    """The values without the bits that bfloat16 does not have."""
+    return (array.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def _body(kind: str, vocabulary: int, prefix: str = "model.") -> dict[str, tuple[int, ...]]:
@@ -135,7 +145,7 @@ def _config(kind: str, vocabulary: int, **own: Any) -> dict[str, Any]:
 
 
 def _tokenizer(folder: Path, ids: Mapping[str, int], words: Mapping[str, int], template: str, **settings: Any) -> None:
-    """Writes a byte-level tokenizer whose special tokens and some words have given ids.
+    """Write a byte-level tokenizer whose special tokens and some words have given ids.
 
     Args:
         folder: The checkpoint's folder.
@@ -221,7 +231,7 @@ SPECIAL_IDS = {
 
 
 def _write(folder: Path, kind: str, seed: int, head: Shapes, beside: Mapping[str, str] | None = None, **own: Any) -> None:
-    """Writes a checkpoint: body, head and tokenizer.
+    """Write a checkpoint: body, head and tokenizer.
 
     Args:
         folder: Its folder.
@@ -345,6 +355,39 @@ def qwen_rm(folder: Path) -> None:
     _write(folder, "qwen2", 110, _deep("score", (HIDDEN, HIDDEN, 1)), **own)
 
 
+def skywork_vl(folder: Path) -> None:
+    """Skywork-VL-Reward-7B: Qwen2.5-VL in the layout of transformers 4.49, and TRL's value head in a file beside it."""
+    vision = {f"blocks.0.{name}": shape for name, shape in _VISION_BLOCK.items()}
+    vision |= {"patch_embed.proj.weight": (HIDDEN, 3, 2, 4, 4), "merger.ln_q.weight": (HIDDEN,)}
+    vision |= {"merger.mlp.0.weight": (4 * HIDDEN, 4 * HIDDEN), "merger.mlp.0.bias": (4 * HIDDEN,)}
+    vision |= {"merger.mlp.2.weight": (HIDDEN, 4 * HIDDEN), "merger.mlp.2.bias": (HIDDEN,)}
+    head = {f"visual.{name}": shape for name, shape in vision.items()} | {"lm_head.weight": (640, HIDDEN)}
+    stated = {"depth": 1, "hidden_size": HIDDEN, "intermediate_size": INNER, "num_heads": HEADS, "patch_size": 4}
+    stated |= {"out_hidden_size": HIDDEN, "spatial_merge_size": 2, "window_size": 16, "fullatt_block_indexes": [0]}
+    own = {
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+        "model_type": "qwen2_5_vl",
+        "vision_config": stated | {"model_type": "qwen2_5_vl"},
+        "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]},
+    }
+    own |= {"image_token_id": 610, "video_token_id": 611, "vision_start_token_id": 612, "vision_end_token_id": 613}
+    _write(folder, "qwen2", 111, head, **own)
+    beside = _draw(112, {"v_head.summary.weight": (1, HIDDEN), "v_head.summary.bias": (1,)})
+    save_file(beside, folder / "value_head.safetensors", metadata={"format": "pt"})
+
+
+_VISION_BLOCK: Shapes = {
+    "norm1.weight": (HIDDEN,),
+    "norm2.weight": (HIDDEN,),
+    "attn.qkv.weight": (3 * HIDDEN, HIDDEN),
+    "attn.qkv.bias": (3 * HIDDEN,),
+    "attn.proj.weight": (HIDDEN, HIDDEN),
+    "attn.proj.bias": (HIDDEN,),
+    **{f"mlp.{one}_proj.weight": (INNER, HIDDEN) for one in ("gate", "up")},
+    **{f"mlp.{one}_proj.bias": (INNER,) for one in ("gate", "up")},
+    "mlp.down_proj.weight": (HIDDEN, INNER),
+    "mlp.down_proj.bias": (HIDDEN,),
+}
 MAKERS: Mapping[str, Callable[[Path], None]] = {
     "grm-linear": grm_linear,
     "grm-mlp": grm_mlp,
@@ -355,11 +398,12 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "qrm-gemma2": qrm_gemma,
     "armorm": armorm,
     "urm": urm31,
-    "qwen-rm": qwen_rm,
+    "qwen-math-rm": qwen_rm,
+    "skywork-vl": skywork_vl,
 }
 """By name of a checkpoint: the function that writes it."""
 NO_SYSTEM = ("grm-mlp", "ldl", "qrm-gemma2")
-ENDS = {"llama": "<|eot_id|>", "gemma2": "<end_of_turn>", "qwen2": "<|im_end|>"}
+ENDS = {"llama": "<|eot_id|>", "gemma2": "<end_of_turn>", "qwen2": "<|im_end|>", "qwen2_5_vl": "<|im_end|>"}
 
 
 def scored(name: str, folder: Path) -> list[list[dict[str, str]]]:
