@@ -1,7 +1,7 @@
 """Scores a tiny checkpoint of `tests/zoo/mixtures.py` with public modelling code, and prints the expected file.
 
-The public code is given as a path and stays outside the project. What it lacks under the installed transformers is added
-from outside: a call of `post_init`, a removed docstring constant, a class of an inference engine. Run it as
+The public code is given as a path and stays outside the project. What it lacks under the installed transformers is
+added from outside: a call of `post_init`, a removed docstring constant, a class of an inference engine. Run it as
 
     python scripts/zoo/mixtures.py grm-linear CODE/rewardbench/models/grm.py FOLDER --reference "reward-bench COMMIT"
 
@@ -50,13 +50,13 @@ def code_at(path: Path) -> Any:
 def loaded(found: type[Any], folder: Path, **kwargs: Any) -> Any:
     """The network, loaded as `PreTrainedModel` does it, with `post_init` where its class does not call it."""
 
-    class Cured(found):
-        def __init__(self, config: Any) -> None:
-            super().__init__(config)
-            self.post_init()
+    def begin(self: Any, config: Any) -> None:
+        found.__init__(self, config)
+        self.post_init()
 
+    cured = type(found.__name__, (found,), {"__init__": begin})
     model, report = PreTrainedModel.from_pretrained.__func__(
-        Cured, folder, output_loading_info=True, attn_implementation="eager", **kwargs
+        cured, folder, output_loading_info=True, attn_implementation="eager", **kwargs
     )
     missing = [name for name in report["missing_keys"] if not name.startswith(("regression_layer.n", "gating_layer.n"))]
     if missing or report["unexpected_keys"]:
@@ -115,7 +115,8 @@ def sglang_stand_ins(in_float32: bool) -> None:
             self.inner = LlamaModel(config)
 
         def forward(self, ids: torch.Tensor, positions: torch.Tensor, *_: Any) -> torch.Tensor:
-            return self.inner(ids[None], position_ids=positions[None]).last_hidden_state[0]
+            found: torch.Tensor = self.inner(ids[None], position_ids=positions[None]).last_hidden_state[0]
+            return found
 
     class Last(torch.nn.Module):
         def __init__(self, **_: Any) -> None:
@@ -128,7 +129,11 @@ def sglang_stand_ins(in_float32: bool) -> None:
         return types.SimpleNamespace(embeddings=embeddings)
 
     parts: dict[str, dict[str, Any]] = {
-        "layers.pooler": {"EmbeddingPoolerOutput": output, "Pooler": Last, "PoolingType": types.SimpleNamespace(LAST=0)},
+        "layers.pooler": {
+            "EmbeddingPoolerOutput": output,
+            "Pooler": Last,
+            "PoolingType": types.SimpleNamespace(LAST=0),
+        },
         "layers.quantization.base_config": {"QuantizationConfig": object},
         "model_executor.forward_batch_info": {"ForwardBatch": object},
         "model_loader.weight_utils": {"default_weight_loader": None},

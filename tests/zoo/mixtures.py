@@ -9,38 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from tests.zoo.tokenizers import TOKENIZERS
 
 HIDDEN, INNER, LAYERS, HEADS = 16, 24, 2, 2
 Shapes = Mapping[str, tuple[int, ...]]
 Arrays = dict[str, np.ndarray]
-
-LLAMA3 = (
-    "{% for m in messages %}"
-    "{% if loop.first %}{{ bos_token }}{% endif %}"
-    "{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] | trim + '<|eot_id|>' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
-)
-GEMMA = (
-    "{{ bos_token }}{% for m in messages %}"
-    "{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\n' + m['content'] | trim "
-    "+ '<end_of_turn>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
-)
-QWEN = (
-    "{% for m in messages %}"
-    "{% if loop.first and m['role'] != 'system' %}{{ '<|im_start|>system\nSAID BY DEFAULT<|im_end|>\n' }}{% endif %}"
-    "{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' }}"
-    "{{ '<|endoftext|>' if loop.last else '\n' }}{% endfor %}"
-)
 
 CONVERSATIONS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("user", "What is the capital of France?"), ("assistant", "Paris.")),
@@ -144,84 +125,6 @@ def _config(kind: str, vocabulary: int, **own: Any) -> dict[str, Any]:
     return shared | own
 
 
-def _tokenizer(folder: Path, ids: Mapping[str, int], words: Mapping[str, int], template: str, **settings: Any) -> None:
-    """Write a byte-level tokenizer whose special tokens and some words have given ids.
-
-    Args:
-        folder: The checkpoint's folder.
-        ids: The special tokens.
-        words: Whole words (after the byte-level alphabet) that have an id of their own.
-        template: The chat template.
-        settings: Fields of `tokenizer_config.json`; with `bos_token`, the tokenizer adds it to a bare text.
-    """
-    vocabulary = {character: 300 + number for number, character in enumerate(bytes_to_unicode().values())}
-    vocabulary |= dict(words) | dict(ids)
-    split = r"\s*[\r\n]+|[^\s]+|\s+"
-    bos = settings.get("bos_token")
-    sequence = {"Sequence": {"id": "A", "type_id": 0}}
-    added = [{"SpecialToken": {"id": bos, "type_id": 0}}] if bos else []
-    stated = {
-        "version": "1.0",
-        "added_tokens": [
-            {"id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False}
-            | {"normalized": False, "special": True}
-            for token, number in sorted(ids.items(), key=lambda pair: pair[1])
-        ],
-        "normalizer": None,
-        "pre_tokenizer": {
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": split}, "behavior": "Isolated", "invert": False},
-                {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
-            ],
-        },
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [*added, sequence],
-            "pair": [*added, sequence, {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {bos: {"id": bos, "ids": [ids[bos]], "tokens": [bos]}} if bos else {},
-        },
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {"type": "BPE", "dropout": None, "unk_token": None, "vocab": vocabulary, "merges": []}
-        | {"fuse_unk": False, "byte_fallback": False, "ignore_merges": True, "continuing_subword_prefix": None}
-        | {"end_of_word_suffix": None},
-    }
-    (folder / "tokenizer.json").write_text(json.dumps(stated, ensure_ascii=False), encoding="utf-8")
-    own = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 4096, "chat_template": template} | settings
-    (folder / "tokenizer_config.json").write_text(json.dumps(own), encoding="utf-8")
-
-
-def _llama3_tokenizer(folder: Path) -> None:
-    ids = {
-        "<|begin_of_text|>": 128000,
-        "<|end_of_text|>": 128001,
-        "<|start_header_id|>": 128006,
-        "<|end_header_id|>": 128007,
-        "<|eot_id|>": 128009,
-        "[PAD]": 128256,
-    }
-    own = {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>", "pad_token": "[PAD]"}
-    _tokenizer(folder, ids, {"assistant": 78191, "ĊĊ": 271, "system": 9125, "user": 882}, LLAMA3, **own)
-
-
-def _gemma_tokenizer(folder: Path) -> None:
-    ids = {"<pad>": 0, "<eos>": 1, "<bos>": 2, "<start_of_turn>": 106, "<end_of_turn>": 107}
-    own = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
-    _tokenizer(folder, ids, {"Ċ": 108, "model": 2516, "user": 1645}, GEMMA, **own)
-
-
-def _qwen_tokenizer(folder: Path) -> None:
-    # The published ids are around 151643; nothing looks for them, so that a small vocabulary is enough.
-    ids = {"<|endoftext|>": 600, "<|im_start|>": 601, "<|im_end|>": 602}
-    own = {"bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
-    _tokenizer(folder, ids, {"assistant": 603, "Ċ": 604}, QWEN, **own)
-
-
-TOKENIZERS: Mapping[str, Callable[[Path], None]] = {
-    "llama": _llama3_tokenizer,
-    "gemma2": _gemma_tokenizer,
-    "qwen2": _qwen_tokenizer,
-}
 VOCABULARIES = {"llama": 128257, "gemma2": 2600, "qwen2": 640}
 SPECIAL_IDS = {
     "llama": {"bos_token_id": 128000, "eos_token_id": 128009, "pad_token_id": 128256},
@@ -230,7 +133,14 @@ SPECIAL_IDS = {
 }
 
 
-def _write(folder: Path, kind: str, seed: int, head: Shapes, beside: Mapping[str, str] | None = None, **own: Any) -> None:
+def _write(
+    folder: Path,
+    kind: str,
+    seed: int,
+    head: Shapes,
+    own: Mapping[str, Any],
+    beside: Mapping[str, str] | None = None,
+) -> None:
     """Write a checkpoint: body, head and tokenizer.
 
     Args:
@@ -238,8 +148,8 @@ def _write(folder: Path, kind: str, seed: int, head: Shapes, beside: Mapping[str
         kind: The body: `llama`, `gemma2` or `qwen2`.
         seed: The seed of its weights.
         head: Names and shapes of the head's weights.
-        beside: By prefix of a name: the pickle beside the weights that holds the weight without the prefix.
         own: Further fields of the config.
+        beside: By prefix of a name: the pickle beside the weights that holds the weight without the prefix.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = _draw(seed, _body(kind, VOCABULARIES[kind]) | dict(head))
@@ -247,7 +157,7 @@ def _write(folder: Path, kind: str, seed: int, head: Shapes, beside: Mapping[str
         inside = {name: arrays.pop(name) for name in sorted(arrays) if name.startswith(prefix)}
         torch.save({name.removeprefix(prefix): torch.from_numpy(one) for name, one in inside.items()}, folder / file)
     save_file(arrays, folder / "model.safetensors", metadata={"format": "pt"})
-    config = _config(kind, VOCABULARIES[kind], **SPECIAL_IDS[kind], **own)
+    config = _config(kind, VOCABULARIES[kind], **{**SPECIAL_IDS[kind], **own})
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     TOKENIZERS[kind](folder)
 
@@ -255,7 +165,7 @@ def _write(folder: Path, kind: str, seed: int, head: Shapes, beside: Mapping[str
 def _deep(name: str, widths: tuple[int, ...], step: int = 2) -> dict[str, tuple[int, ...]]:
     """The layers of a `Sequential`, at every `step`-th number, with biases."""
     found: dict[str, tuple[int, ...]] = {}
-    for number, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+    for number, (before, after) in enumerate(pairwise(widths)):
         found |= {f"{name}.{step * number}.weight": (after, before), f"{name}.{step * number}.bias": (after,)}
     return found
 
@@ -275,32 +185,37 @@ def _normed_gate(outputs: int, hidden: int, dropout: bool) -> dict[str, tuple[in
 
 def grm_linear(folder: Path) -> None:
     """GRM with a linear value head, whose config states its type."""
-    head = {"v_head.summary.weight": (1, HIDDEN), "v_head.summary.bias": (1,)}
-    own = {"architectures": ["LlamaForCausalLM"], "vhead_layer_type": "linear"}
-    _write(folder, "llama", 101, head, **own)
+    head: dict[str, tuple[int, ...]] = {"v_head.summary.weight": (1, HIDDEN), "v_head.summary.bias": (1,)}
+    own: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "vhead_layer_type": "linear"}
+    _write(folder, "llama", 101, head, own)
 
 
 def grm_mlp(folder: Path) -> None:
     """GRM with one hidden layer, the default of its class."""
     head = _deep("v_head.summary", (HIDDEN, 20, 1))
-    own = {"architectures": ["Gemma2ForCausalLM"]}
-    _write(folder, "gemma2", 102, head, **own, vhead_layer_type="mlp", vhead_num_neurons=20, vhead_num_layers=1)
+    own: dict[str, Any] = {"architectures": ["Gemma2ForCausalLM"], "vhead_layer_type": "mlp"}
+    _write(folder, "gemma2", 102, head, own | {"vhead_num_neurons": 20, "vhead_num_layers": 1})
 
 
 def grm_mlp2(folder: Path) -> None:
     """GRM with two hidden layers."""
     head = _deep("v_head.summary", (HIDDEN, 20, 20, 1))
-    own = {"architectures": ["LlamaForCausalLM"]}
-    _write(folder, "llama", 103, head, **own, vhead_layer_type="mlp", vhead_num_neurons=20, vhead_num_layers=2)
+    own: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "vhead_layer_type": "mlp"}
+    _write(folder, "llama", 103, head, own | {"vhead_num_neurons": 20, "vhead_num_layers": 2})
 
 
 def ldl(folder: Path) -> None:
     """LDL-Reward-Gemma-2-27B: 22 distributions over 10 levels and a gate, both in pickles beside the weights."""
     head = _deep("regression_layer.network", (HIDDEN, 32, 32, 220))
     head |= _deep("gating_layer.network", (HIDDEN, 32, 32, 22), step=3)
-    own = {"architectures": ["LDLRewardModel27B"], "temperature": 2.5, "softmax": True, "num_objectives": 220}
+    own: dict[str, Any] = {
+        "architectures": ["LDLRewardModel27B"],
+        "temperature": 2.5,
+        "softmax": True,
+        "num_objectives": 220,
+    }
     beside = {"regression_layer.": "regression_layer.pt", "gating_layer.": "gating_layer.pt"}
-    _write(folder, "gemma2", 104, head, beside, **own)
+    _write(folder, "gemma2", 104, head, own, beside)
 
 
 def _gated(objectives: int, **own: Any) -> dict[str, Any]:
@@ -309,69 +224,81 @@ def _gated(objectives: int, **own: Any) -> dict[str, Any]:
 
 def qrm31(folder: Path) -> None:
     """QRM-Llama3.1-8B: 19 objectives with 19 quantiles each, a gate with batch norm, and a transform matrix."""
-    head = {"regression_layer.weight": (19 * 19, HIDDEN), "reward_transform_matrix": (19, 19)}
+    head: dict[str, tuple[int, ...]] = {
+        "regression_layer.weight": (19 * 19, HIDDEN),
+        "reward_transform_matrix": (19, 19),
+    }
     own = _gated(19, num_quantiles=19, gating_temperature=3.5, architectures=["LlamaForRewardModelWithGating31"])
-    _write(folder, "llama", 105, head | _normed_gate(19, 24, dropout=False), **own)
+    _write(folder, "llama", 105, head | _normed_gate(19, 24, dropout=False), own)
 
 
 def qrm3(folder: Path) -> None:
     """QRM-Llama3-8B: as QRM-Llama3.1-8B, of another class."""
-    head = {"regression_layer.weight": (19 * 19, HIDDEN), "reward_transform_matrix": (19, 19)}
+    head: dict[str, tuple[int, ...]] = {
+        "regression_layer.weight": (19 * 19, HIDDEN),
+        "reward_transform_matrix": (19, 19),
+    }
     own = _gated(19, num_quantiles=19, gating_temperature=10, architectures=["LlamaForRewardModelWithGating3"])
-    _write(folder, "llama", 106, head | _normed_gate(19, 24, dropout=False), **own)
+    _write(folder, "llama", 106, head | _normed_gate(19, 24, dropout=False), own)
 
 
 def qrm_gemma(folder: Path) -> None:
     """QRM-Gemma-2-27B: 5 objectives with 19 quantiles each, no transform matrix, dropout between the gate's layers."""
-    head = {"regression_layer.weight": (5 * 19, HIDDEN)} | _normed_gate(5, 24, dropout=True)
+    head: dict[str, tuple[int, ...]] = {"regression_layer.weight": (5 * 19, HIDDEN)} | _normed_gate(5, 24, dropout=True)
     own = _gated(5, num_quantiles=19, architectures=["Gemma2ForQuantileSequenceClassification"])
-    _write(folder, "gemma2", 107, head, **own, gating_temperature=1.5)
+    _write(folder, "gemma2", 107, head, own | {"gating_temperature": 1.5})
 
 
 def armorm(folder: Path) -> None:
     """ArmoRM-Llama3-8B-v0.1: 19 objectives, a transform matrix, and a gate of four linear layers with biases."""
-    head = {"regression_layer.weight": (19, HIDDEN), "reward_transform_matrix": (19, 19)}
+    head: dict[str, tuple[int, ...]] = {"regression_layer.weight": (19, HIDDEN), "reward_transform_matrix": (19, 19)}
     head |= _deep("gating.layers", (HIDDEN, 24, 24, 24, 19), step=1) | {"gating.logit_scale": (1,)}
     own = _gated(19, gating_temperature=7, architectures=["LlamaForRewardModelWithGating"])
-    _write(folder, "llama", 108, head, **own)
+    _write(folder, "llama", 108, head, own)
 
 
 def urm31(folder: Path) -> None:
     """URM-LLaMa-3.1-8B: means and deviations of 5 attributes, and a gate at the same token."""
-    head = {"score.weight": (10, HIDDEN)} | _deep("weights.fc", (HIDDEN, HIDDEN, HIDDEN, 5))
-    own = {"architectures": ["LlamaForSequenceClassificationWithNormal_Weights"]}
-    _write(folder, "llama", 109, head, **own, id2label={str(number): f"LABEL_{number}" for number in range(10)})
+    head: dict[str, tuple[int, ...]] = {"score.weight": (10, HIDDEN)} | _deep("weights.fc", (HIDDEN, HIDDEN, HIDDEN, 5))
+    own: dict[str, Any] = {"architectures": ["LlamaForSequenceClassificationWithNormal_Weights"]}
+    _write(folder, "llama", 109, head, own | {"id2label": {str(number): f"LABEL_{number}" for number in range(10)}})
 
 
 def qwen_rm(folder: Path) -> None:
     """Qwen2.5-Math-RM-72B and WorldPM-72B: two layers with a ReLU at the last token."""
-    own = {
+    own: dict[str, Any] = {
         "architectures": ["Qwen2ForRewardModel"],
         "auto_map": {
             "AutoConfig": "configuration_qwen2_rm.Qwen2RMConfig",
             "AutoModel": "modeling_qwen2_rm.Qwen2ForRewardModel",
         },
     }
-    _write(folder, "qwen2", 110, _deep("score", (HIDDEN, HIDDEN, 1)), **own)
+    _write(folder, "qwen2", 110, _deep("score", (HIDDEN, HIDDEN, 1)), own)
 
 
 def skywork_vl(folder: Path) -> None:
     """Skywork-VL-Reward-7B: Qwen2.5-VL in the layout of transformers 4.49, and TRL's value head in a file beside it."""
-    vision = {f"blocks.0.{name}": shape for name, shape in _VISION_BLOCK.items()}
+    vision: dict[str, tuple[int, ...]] = {f"blocks.0.{name}": shape for name, shape in _VISION_BLOCK.items()}
     vision |= {"patch_embed.proj.weight": (HIDDEN, 3, 2, 4, 4), "merger.ln_q.weight": (HIDDEN,)}
     vision |= {"merger.mlp.0.weight": (4 * HIDDEN, 4 * HIDDEN), "merger.mlp.0.bias": (4 * HIDDEN,)}
     vision |= {"merger.mlp.2.weight": (HIDDEN, 4 * HIDDEN), "merger.mlp.2.bias": (HIDDEN,)}
     head = {f"visual.{name}": shape for name, shape in vision.items()} | {"lm_head.weight": (640, HIDDEN)}
-    stated = {"depth": 1, "hidden_size": HIDDEN, "intermediate_size": INNER, "num_heads": HEADS, "patch_size": 4}
+    stated: dict[str, Any] = {
+        "depth": 1,
+        "hidden_size": HIDDEN,
+        "intermediate_size": INNER,
+        "num_heads": HEADS,
+        "patch_size": 4,
+    }
     stated |= {"out_hidden_size": HIDDEN, "spatial_merge_size": 2, "window_size": 16, "fullatt_block_indexes": [0]}
-    own = {
+    own: dict[str, Any] = {
         "architectures": ["Qwen2_5_VLForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
         "vision_config": stated | {"model_type": "qwen2_5_vl"},
         "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]},
     }
     own |= {"image_token_id": 610, "video_token_id": 611, "vision_start_token_id": 612, "vision_end_token_id": 613}
-    _write(folder, "qwen2", 111, head, **own)
+    _write(folder, "qwen2", 111, head, own)
     beside = _draw(112, {"v_head.summary.weight": (1, HIDDEN), "v_head.summary.bias": (1,)})
     save_file(beside, folder / "value_head.safetensors", metadata={"format": "pt"})
 

@@ -41,7 +41,7 @@ class Gates:
         return AtPositions(own.head, [[len(one) - 1, self._place(one)] for one in sequences])
 
     def _place(self, tokens: TokenArray) -> int:
-        """The position of the first token of the last occurrence of the gate's tokens, as the published code finds it."""
+        """The position of the first token of the last occurrence of the gate's tokens, as in published code."""
         size = len(self._at)
         if len(tokens) >= size:
             windows = np.lib.stride_tricks.sliding_window_view(tokens, size)
