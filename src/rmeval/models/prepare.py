@@ -389,7 +389,8 @@ class Preparation:
                     # The prompt is cut completely, and the sum over a part of a response is not the response's sum.
                     found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
                     continue
-                found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))
+                tokens = one.tokens[cut:]
+                found.ready.append(Ready(request.key, request.item, tokens, start, length + one.cut, one.steps))
         return found
 
     def _exceeds(self, one: Rendered) -> bool:
