@@ -67,7 +67,7 @@ FACES = {
         Coefficient Correlation CorrelationDifference Correlations LeftOut Match Matches PolicyPoint correlate_scores
     """,
     "rmeval.models.cards": """
-        Descriptor all_descriptors descriptor_of
+        Card Descriptor all_cards all_descriptors card_of descriptor_of find_card
     """,
     "rmeval.published": """
         Place PublishedBoard PublishedRow all_boards board_named incomparable place_among place_notes places_of

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rmeval.cli.judge_options import JUDGE_OPTIONS
-from rmeval.cli.replica_options import REPLICA_OPTIONS
-from rmeval.cli.server_options import SERVER_OPTIONS
+from rmeval.cli.model_options import MODEL_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
 from rmeval.errors import RmevalError
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark, FoundBenchmark
     from rmeval.runs.select import Selection
 
-MODEL = "Model"
 DATA = "Data"
 WHICH = "Which items"
 OUT = "Output"
@@ -44,7 +41,7 @@ class Format(StrEnum):
     json = "json"
 
 
-_model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
+_data, _which = _option(DATA), _option(WHICH)
 
 
 _MODEL_ARGUMENT = typer.Argument(
@@ -139,138 +136,16 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
 }
-# What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
-_MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "dtype": (
-        Annotated[str, _model("auto (as in the checkpoint), float32, bfloat16 or float16.")],
-        "auto",
-    ),
-    "device": (Annotated[str, _model("auto, cpu, cuda, cuda:1 or mps.")], "auto"),
-    "revision": (Annotated[str | None, _model("Branch, tag or commit on the hub.")], None),
-    "tokenizer": (Annotated[str | None, _model("Another tokenizer: folder or hub id.")], None),
-    "tokenizer_kwargs": (
-        Annotated[
-            list[str] | None,
-            _model("KEY=VALUE for the tokenizer's class, as fix_mistral_regex=true. Repeatable."),
-        ],
-        None,
-    ),
-    "chat_template": (Annotated[str | None, _model("Jinja file to use instead of the tokenizer's template.")], None),
-    "template_kwargs": (
-        Annotated[
-            list[str] | None,
-            _model("KEY=VALUE for the chat template, as enable_thinking=false. Repeatable."),
-        ],
-        None,
-    ),
-    "allow_dropped_roles": (
-        Annotated[
-            list[str] | None,
-            _model("Role that the template may omit. Repeatable.", "--allow-dropped-roles"),
-        ],
-        None,
-    ),
-    "trust_remote_code": (
-        Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
-        False,
-    ),
-    "model_kwargs": (
-        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained, or for vLLM. Repeatable.")],
-        None,
-    ),
-    "batch_size": (
-        Annotated[
-            int | None, _model("Maximum number of sequences in a batch. Default: set by a token budget.", minimum=1)
-        ],
-        None,
-    ),
-    "max_length": (
-        Annotated[
-            int | None, _model("Maximum length of a conversation in tokens. Default: the model's limit.", minimum=1)
-        ],
-        None,
-    ),
-    "on_overlength": (
-        Annotated[str, _model("What to do with longer conversations: error, skip or truncate-left.")],
-        "error",
-    ),
-    "head": (
-        Annotated[str | None, _model("Name of the head in the checkpoint, or logit:TOKEN or logit:YES-NO.")],
-        None,
-    ),
-    "reduce": (
-        Annotated[
-            str | None, _model("How to reduce several outputs to one score: index:K, mean, difference, weights:A,B.")
-        ],
-        None,
-    ),
-    "scale": (Annotated[float, _model("Factor that multiplies the score; -1 for a cost.")], 1.0),
-    "shift": (Annotated[float, _model("Number added to the scaled score.")], 0.0),
-    "kind": (
-        Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
-        "auto",
-    ),
-    "engine": (
-        Annotated[
-            str, _model("Engine that runs the network: hf, vllm, ray (several GPUs or machines), or file.py:Class.")
-        ],
-        "hf",
-    ),
-    "base_model": (
-        Annotated[
-            str | None, _model("For an adapter: its base model, if its config does not name one that can be found.")
-        ],
-        None,
-    ),
-    "ref_model": (
-        Annotated[str | None, _model("For implicit rewards: the reference model. Default for an adapter: its base.")],
-        None,
-    ),
-    "ref_revision": (
-        Annotated[str | None, _model("For implicit rewards: the reference's branch, tag or commit.")],
-        None,
-    ),
-    "beta": (Annotated[float, _model("For implicit rewards: factor of the log-ratios.")], 1.0),
-    "boundary": (
-        Annotated[str, _model("For implicit rewards: where a response begins, trl or reward-bench.")],
-        "trl",
-    ),
-    "comparison": (
-        Annotated[
-            str | None,
-            _model("For comparators: how two responses are rendered: letters, rlhflow, steamshp, or a Jinja file."),
-        ],
-        None,
-    ),
-    "against": (
-        Annotated[
-            str,
-            _model("For more than two responses compared in pairs: all pairs, or the chosen one with each other one."),
-        ],
-        "all",
-    ),
-    "min_label_mass": (
-        Annotated[float, _model("For verdicts by label probabilities: minimum probability of the labels together.")],
-        0.5,
-    ),
-    "sequential": (
-        Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
-        False,
-    ),
-    **JUDGE_OPTIONS,
-    **REPLICA_OPTIONS,
-    **SERVER_OPTIONS,
-}
 
 
 def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
-    return takes(function, "options", _MODEL_OPTIONS, _model_options)
+    return takes(function, "options", MODEL_OPTIONS, _model_options)
 
 
 def takes_some_model_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command some of the model options, likewise."""
-    table = {name: _MODEL_OPTIONS[name] for name in names}
+    table = {name: MODEL_OPTIONS[name] for name in names}
     return lambda function: takes(function, "options", table, _model_options)
 
 

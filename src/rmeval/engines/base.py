@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rmeval.cache import Sources
 from rmeval.engines.generation import Generated, Generation
+from rmeval.engines.head_layout import HeadLayout
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
@@ -98,10 +99,12 @@ class AtPositions:
     Attributes:
         head: Name of the head's module.
         index: The positions of those tokens in each sequence.
+        together: Number of consecutive positions of `index` whose hidden states are one input of the head.
     """
 
     head: str
     index: Sequence[Sequence[int]]
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
         indices: The positions of some of them in the list of all.
     """
     if isinstance(readout, AtPositions):
-        return AtPositions(readout.head, [readout.index[k] for k in indices])
+        return AtPositions(readout.head, [readout.index[k] for k in indices], readout.together)
     if isinstance(readout, LogitsAt):
         return LogitsAt(readout.tokens, [readout.index[k] for k in indices])
     if isinstance(readout, TokenLogProbs):
@@ -155,8 +158,8 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array per sequence: [positions, outputs] for `AtPositions` and `LogitsAt`, [tokens] for
-            `TokenLogProbs`, [outputs] for all other readouts.
+        values: One float64 array per sequence: [inputs, outputs] for `AtPositions`, [positions, outputs] for `LogitsAt`,
+            [tokens] for `TokenLogProbs`, [outputs] for all other readouts.
     """
 
     indices: tuple[int, ...]
@@ -176,6 +179,7 @@ class EngineOptions:
         model_kwargs: Arguments that the engine passes to the function that loads the network.
         batch_size: Largest number of sequences in a batch; by default the engine chooses it.
         head: Name of the linear layer that computes the score, if rmeval cannot find it.
+        layout: Layout of a head of several layers.
         replicas: Number of replicas of the engine `ray`.
         gpus_per_replica: GPUs of each replica of the engine `ray`.
         ray_address: Address of the Ray cluster; None for a local instance.
@@ -190,6 +194,7 @@ class EngineOptions:
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
     head: str | None = None
+    layout: HeadLayout | None = None
     replicas: int | None = None
     gpus_per_replica: float | None = None
     ray_address: str | None = None

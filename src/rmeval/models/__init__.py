@@ -154,6 +154,10 @@ def load_model(
         from rmeval.models.objects import with_held_reference
 
         options = with_held_reference(options)
+    if isinstance(spec, str | Path):
+        from rmeval.models.carded import apply_card
+
+        options = apply_card(str(spec), options)
     found = _named(str(spec), options) if isinstance(spec, str | Path) else _held(spec, options)
     if name is not None:
         if not isinstance(name, str) or not name.strip():

@@ -10,9 +10,10 @@ import numpy as np
 from rmeval.cache import checked
 from rmeval.engines import AtPositions, InMemory, LastLogits, LastToken, Readout, require_readout
 from rmeval.errors import ModelError
-from rmeval.models.labels import Labels
+from rmeval.models.gates import Gates
+from rmeval.models.labels import Labels, logit_tokens
 from rmeval.models.options import ModelOptions, refuse
-from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
+from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.models.token_scores import TokenScores
@@ -20,6 +21,7 @@ from rmeval.protocols import pointwise
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
+    from rmeval.rendering.boundary import TokenArray
     from rmeval.rendering.chat import Renderer
 
 __all__ = ["Classifier"]
@@ -49,6 +51,7 @@ class Classifier:
         """
         self.options = options
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
+        self._gates = Gates(options.layout)
         # The config first: if it cannot be read, loading the tokenizer fails too, with a less helpful error.
         says = (options.head or "").startswith("logit:")
         self.engine = find_engine(spec, options, None if says else options.head)
@@ -81,6 +84,7 @@ class Classifier:
             **self.texts.identity(),
             **self.engine.identity(),
             **({"head": head} if head else {}),
+            **({"layout": layout.to_dict()} if (layout := self.options.layout) else {}),
             **self._reduce.identity(),
         }
 
@@ -91,7 +95,7 @@ class Classifier:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Score each request's conversation once."""
-        batches = self.texts.observe(self.engine, requests, self.readout, self._observation)
+        batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
     def token_scores(self, requests: Sequence[Request]) -> Iterator[tuple[int, TokenScores]]:
@@ -130,7 +134,9 @@ class Classifier:
         readings = self.engine.run(sequences, AtPositions(readout.head, [range(len(own)) for own in sequences]))
         for reading in checked(readings, self.texts.sources):
             for index, values in zip(reading.indices, reading.values, strict=True):
-                scores = np.array([self.score_of(own) for own in values])
+                scores = np.array(
+                    [self._reduce(own, self.name) for own in self._gates.at_each(values, sequences[index])]
+                )
                 tokens = tuple(decode([token]) for token in sequences[index].tolist())
                 for number in groups[index]:
                     yield number, TokenScores(tokens, scores, rendered[number].start)
@@ -150,16 +156,22 @@ class Classifier:
         """
         return self._logits or self.engine.own_readout()
 
+    def _readout(self, sequences: Sequence[TokenArray]) -> Readout:
+        """The readout of the score of some sequences, and of the gate of a head that has one elsewhere."""
+        return self._gates.readout(self.readout(), sequences)
+
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         mass = {} if self.labels is None else self.labels.note(one.tokens, values)
         return pointwise.parse_values(one.key, {"score": self.score_of(values), **mass}, one.length, one.cut)
 
     def score_of(self, values: FloatArray) -> float:
-        """The score computed from the head's outputs float64[outputs].
+        """The score computed from the head's outputs: float64[outputs], or [2, outputs] with a gate elsewhere.
 
         Raises:
             ModelError: If the number of outputs is not the expected one.
         """
         if self._logits is not None:
             values = values[:1] - values[1:2] if len(self._logits.tokens) == 2 else values[:1]
+        elif self.options.layout is not None:
+            values = self._gates.score(values)
         return self._reduce(values, self.name)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rmeval.engines import FirstLogits, InMemory, LastLogits, Readout, require_readout
 from rmeval.errors import ModelError
 from rmeval.models import pairwise_protocol
-from rmeval.models.labels import Labels
+from rmeval.models.labels import Labels, logit_tokens
 from rmeval.models.options import ModelOptions, refuse
-from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
+from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
+    from rmeval.rendering.boundary import TokenArray
     from rmeval.rendering.chat import Renderer
     from rmeval.rendering.comparison import ComparisonPrompt
 
@@ -120,7 +121,7 @@ class Comparator:
         batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
-    def _readout(self) -> Readout:
+    def _readout(self, sequences: Sequence[TokenArray]) -> Readout:
         return self._logits or self.engine.own_readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:

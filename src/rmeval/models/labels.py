@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rmeval.rendering.boundary import TokenArray
     from rmeval.rendering.chat import Renderer
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "logit_tokens"]
 
 T = TypeVar("T")
 
@@ -26,6 +26,22 @@ SAMPLE = 32
 """Number of observations whose mean label mass is checked at the start of a run."""
 SHOWN = 8
 """Number of sequences for which the error message names the most likely token."""
+
+
+def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
+    """The ids of the tokens that `logit:A-B` names, or None for any other head.
+
+    Raises:
+        ModelError: If a word is not a single token, or a token is named twice.
+    """
+    from rmeval.rendering.vocabulary import token_ids
+
+    if head is None or not head.startswith("logit:"):
+        return None
+    found = tuple(token_ids(renderer.tokenizer, head.removeprefix("logit:").split("-")))
+    if len(set(found)) < len(found):
+        raise ModelError(f"`head` {head} names a token twice: give different tokens, as in logit:A-B")
+    return found
 
 
 class Labels:

@@ -17,9 +17,11 @@ from rmeval.transport.options import ServerOptions
 
 if TYPE_CHECKING:
     from rmeval.engines import InMemory
+    from rmeval.engines.head_layout import HeadLayout
 
 __all__ = [
     "COMPARATOR_OPTIONS",
+    "GROUPS",
     "HEAD_OPTIONS",
     "IMPLICIT_OPTIONS",
     "JUDGE_OPTIONS",
@@ -97,6 +99,9 @@ class ModelOptions:
             `auto` finds it out.
         bounded_ok: Whether the raw scores of a served model are between 0 and 1; otherwise such scores are an error,
             because a server may return probabilities.
+        card: How a published model is loaded: `auto` (by its hub id, if there is a card), `none`, the name of a card, a
+            model's id, or a TOML file.
+        layout: Layout of a head of several layers, which a card gives.
         server: How a server is called; its fields can also be given as keywords of `load_model`.
         judge: Protocol, votes, orders and sampling of a generative judge; likewise.
     """
@@ -136,17 +141,19 @@ class ModelOptions:
     served_model: str | None = None
     dialect: str = "auto"
     bounded_ok: bool = False
+    card: str = "auto"
+    layout: HeadLayout | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     judge: JudgeOptions = field(default_factory=JudgeOptions)
 
 
-_GROUPS: Mapping[str, type[ServerOptions] | type[JudgeOptions]] = {"server": ServerOptions, "judge": JudgeOptions}
+GROUPS: Mapping[str, type[ServerOptions] | type[JudgeOptions]] = {"server": ServerOptions, "judge": JudgeOptions}
 """Fields of `ModelOptions` that hold options of their own."""
 OPTIONS = tuple(
     dict.fromkeys(
         (
-            *(name for name in ModelOptions.__dataclass_fields__ if name not in _GROUPS),
-            *(name for group in _GROUPS.values() for name in group.__dataclass_fields__),
+            *(name for name in ModelOptions.__dataclass_fields__ if name not in GROUPS),
+            *(name for group in GROUPS.values() for name in group.__dataclass_fields__),
         )
     )
 )
@@ -159,10 +166,10 @@ def model_options(**kwargs: Any) -> ModelOptions:
     Raises:
         ModelError: If there is no such option, or a value is not valid.
     """
-    if unknown := [name for name in kwargs if name not in OPTIONS and name not in _GROUPS]:
+    if unknown := [name for name in kwargs if name not in OPTIONS and name not in GROUPS]:
         raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(OPTIONS)}")
     judged = kwargs.get("protocol") is not None
-    for name, group in _GROUPS.items():
+    for name, group in GROUPS.items():
         # Comparators and judges both have `against`.
         fields = [one for one in group.__dataclass_fields__ if judged or one not in ModelOptions.__dataclass_fields__]
         if own := {field: kwargs.pop(field) for field in fields if field in kwargs}:
@@ -245,7 +252,7 @@ RENDERING_OPTIONS = (
     "on_overlength",
 )
 """Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
-HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
+HEAD_OPTIONS = ("head", "layout", "reduce", "scale", "shift")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
 _IMPLICIT = (
@@ -268,7 +275,12 @@ OTHER_KINDS = {
 
 def refuse_all_but(taken: Collection[str], options: ModelOptions, what: str) -> None:
     """Reject all options except those that a kind of model uses; see `refuse`."""
-    refuse(options, [name for name in ModelOptions.__dataclass_fields__ if name not in taken], what, _OTHER_PLACES)
+    refuse(
+        options,
+        [name for name in ModelOptions.__dataclass_fields__ if name not in (*taken, "card")],
+        what,
+        _OTHER_PLACES,
+    )
 
 
 def refuse(
@@ -289,7 +301,7 @@ def refuse(
     for name in useless:
         if getattr(options, name) != getattr(defaults, name):
             instead = f", or {others[name]}" if name in others else ""
-            given = _changed(getattr(options, name)) if name in _GROUPS else name
+            given = _changed(getattr(options, name)) if name in GROUPS else name
             raise ModelError(f"{what} does not use `{given}`: leave it out{instead}")
 
 

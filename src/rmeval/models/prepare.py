@@ -31,6 +31,7 @@ from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
+    from rmeval.rendering.boundary import TokenArray
     from rmeval.rendering.chat import Boundary, Rendered, Renderer
     from rmeval.rendering.tokenizer import LoadedTokenizer
 
@@ -39,12 +40,13 @@ __all__ = [
     "TokenReader",
     "current_fingerprint",
     "find_engine",
-    "logit_tokens",
     "make_renderer",
 ]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may use any token of their input."""
+ReadoutOf = Callable[[Sequence["TokenArray"]], Readout]
+"""Maps token sequences to the readout of their values."""
 WINDOW = 1 << 14
 """Number of conversations that are sorted, merged and scored together."""
 
@@ -100,6 +102,7 @@ def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = 
         model_kwargs=options.model_kwargs,
         batch_size=options.batch_size,
         head=head,
+        layout=options.layout,
         replicas=options.replicas,
         gpus_per_replica=options.gpus_per_replica,
         ray_address=options.ray_address,
@@ -176,22 +179,6 @@ def _held(own: InMemory) -> _Tokenizer:
 
     found = hold_tokenizer(own.tokenizer, own.name)
     return _Tokenizer(own.name, found.fingerprint or unknown_state(), loaded=found.loaded)
-
-
-def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
-    """The ids of the tokens that `logit:A-B` names, or None for any other head.
-
-    Raises:
-        ModelError: If a word is not a single token, or a token is named twice.
-    """
-    from rmeval.rendering.vocabulary import token_ids
-
-    if head is None or not head.startswith("logit:"):
-        return None
-    found = tuple(token_ids(renderer.tokenizer, head.removeprefix("logit:").split("-")))
-    if len(set(found)) < len(found):
-        raise ModelError(f"`head` {head} names a token twice: give different tokens, as in logit:A-B")
-    return found
 
 
 class Preparation:
@@ -318,15 +305,15 @@ class Preparation:
         self,
         engine: Engine,
         requests: Iterable[Request],
-        readout: Callable[[], Readout],
+        readout: ReadoutOf,
         observe: Callable[[Ready, FloatArray], Observation],
     ) -> Iterator[list[Observation]]:
-        """Read a network's values at the end of each input, window by window.
+        """Read a network's values for each input, window by window.
 
         Args:
             engine: The engine that runs the network.
             requests: The requests.
-            readout: Returns the readout; called when there is something to read.
+            readout: Returns the readout of some sequences; called when there is something to read.
             observe: Turns values into an observation.
 
         Raises:
@@ -338,14 +325,15 @@ class Preparation:
         self,
         engine: Engine,
         requests: Iterable[Request],
-        readout: Callable[[], Readout],
+        readout: ReadoutOf,
         observe: Callable[[Ready, FloatArray], Observation],
     ) -> Iterator[list[Observation]]:
         engine.forget()
         rendered = self.windows(requests)
         if self.cut_item is not None:
             sample = next((ready for ready, _ in rendered if ready), [])
-            if isinstance(engine.settled([one.tokens for one in sample], readout()), _READ_WHOLE):
+            tokens = [one.tokens for one in sample]
+            if isinstance(engine.settled(tokens, readout(tokens)), _READ_WHOLE):
                 raise ModelError(
                     f"{self._name} uses the beginning of its input, which truncate-left would cut "
                     f"(item {self.cut_item}): choose `on_overlength` skip"
@@ -355,9 +343,10 @@ class Preparation:
                 yield left_out
             if not ready:
                 continue
-            wanted = readout()
+            tokens = [one.tokens for one in ready]
+            wanted = readout(tokens)
             require_readout(engine, type(wanted), self._name)
-            for reading in engine.run([one.tokens for one in ready], wanted):
+            for reading in engine.run(tokens, wanted):
                 yield [
                     observation
                     for index, values in zip(reading.indices, reading.values, strict=True)

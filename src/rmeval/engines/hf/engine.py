@@ -60,10 +60,19 @@ def open_checkpoint(spec: str, options: EngineOptions) -> HFEngine:
         ModelError: If there is no usable checkpoint, or an option is not supported.
     """
     check_arguments(options.model_kwargs)
-    layout = layout_of(options.model_kwargs)
+    beside = tuple(file for file, _ in options.layout.files) if options.layout else ()
+    layout = layout_of(options.model_kwargs, beside)
     code = options.trust_remote_code
     checkpoint = find_checkpoint(spec, options.revision, layout, code, options.base_model)
-    network = Network(checkpoint, options.dtype, options.device, code, options.model_kwargs, head=options.head)
+    network = Network(
+        checkpoint,
+        options.dtype,
+        options.device,
+        code,
+        options.model_kwargs,
+        head=options.head,
+        layout=options.layout,
+    )
     return HFEngine(network, options.batch_size)
 
 

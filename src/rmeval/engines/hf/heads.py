@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.adapter import adapter_modules
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.engines.hf.weights import WHOLE, getter, head_names
+from rmeval.engines.hf.weights import PICKLES, WHOLE, getter, head_names
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 
@@ -23,6 +23,7 @@ __all__ = [
     "SEQUENCE_CLASSIFIER",
     "find_head",
     "head_of",
+    "names_in",
     "put_on",
     "read_weight",
     "refuse_whole_numbers",
@@ -172,7 +173,7 @@ def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:
     if checkpoint.adapter is None:
         return {}
     names = [checkpoint.adapter / name for name in head_names(checkpoint.layout, adapter=True)]
-    return _names([path for path in names if path.is_file()])
+    return names_in([path for path in names if path.is_file()])
 
 
 def _refuse_unread(checkpoint: Checkpoint, beside: dict[str, Path]) -> None:
@@ -187,7 +188,7 @@ def _refuse_unread(checkpoint: Checkpoint, beside: dict[str, Path]) -> None:
             "as safetensors, or if you trust it, give `model_kwargs` use_safetensors=false"
         )
     files = [path for name in head_names(checkpoint.layout) if (path := checkpoint.file(name)) is not None]
-    if unknown := beside or _names(files):
+    if unknown := beside or names_in(files):
         name, file = next(iter(unknown.items()))
         raise ModelError(f"{file} holds {name}, which is not a known head: if it is the head, give its name as `head`")
 
@@ -207,19 +208,19 @@ def _pickled_head(checkpoint: Checkpoint) -> str | None:
 
 
 def _pickles(names: list[str]) -> list[str]:
-    return [name for name in names if name.endswith(".bin")]
+    return [name for name in names if name.endswith(PICKLES)]
 
 
 def weight_files(checkpoint: Checkpoint) -> dict[str, Path]:
     """The file of each weight."""
-    return _names(checkpoint.weights())
+    return names_in(checkpoint.weights())
 
 
-def _names(files: list[Path]) -> dict[str, Path]:
+def names_in(files: list[Path]) -> dict[str, Path]:
     """The file of each weight in some files."""
     found: dict[str, Path] = {}
     for file in files:
-        if file.suffix == ".bin":
+        if file.suffix in PICKLES:
             # Pickles are among the files only if the user allowed them.
             found |= dict.fromkeys(unpickled(file), file)
             continue
@@ -250,7 +251,7 @@ def unpickled(file: Path) -> dict[str, torch.Tensor]:
 
 def read_weight(file: Path, name: str) -> torch.Tensor:
     """One of the weights in a file."""
-    if file.suffix == ".bin":
+    if file.suffix in PICKLES:
         return unpickled(file)[name]
     with safe_open(file, "pt") as opened:
         tensor: torch.Tensor = opened.get_tensor(name)

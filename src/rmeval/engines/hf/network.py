@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from transformers import (
     AutoModelForSequenceClassification,
 )
 
+from rmeval.engines.head_layout import HeadLayout
 from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
@@ -32,15 +32,16 @@ from rmeval.engines.hf.code import (
     passed_over,
     restore_unsaved,
 )
-from rmeval.engines.hf.devices import find_device
+from rmeval.engines.hf.devices import find_device, multiplies_bfloat16, placed
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole_numbers
+from rmeval.engines.hf.laid_out import body_config, load_laid_out
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
 from rmeval.engines.hf.quiet import quiet
 from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
 from rmeval.engines.hf.stops import stated_stops
 from rmeval.engines.hf.threads import Threads
-from rmeval.errors import ModelError, reason_of
+from rmeval.errors import ModelError
 from rmeval.loading import LOADING_ERRORS
 from rmeval.messages import chosen_from
 
@@ -74,6 +75,7 @@ class Network:
         model_kwargs: Mapping[str, Any],
         language_model: bool = False,
         head: str | None = None,
+        layout: HeadLayout | None = None,
     ) -> None:
         """Read the config, with the settings of `EngineOptions`; weights are not loaded yet.
 
@@ -86,6 +88,7 @@ class Network:
         self.language_model = language_model
         self.model_kwargs = model_kwargs
         self._head = head
+        self._layout = layout
         self._device = find_device(device)
         self._load = {
             "revision": checkpoint.revision,
@@ -110,6 +113,8 @@ class Network:
         checkpoint, code = self.checkpoint, self._load["trust_remote_code"]
         check_numbers(checkpoint.stated(), f"the config of {checkpoint.source}")
         check_numbers(self.model_kwargs, "`model_kwargs`")
+        if self._layout is not None and self._layout.body_type:
+            return body_config(checkpoint, self._layout, self.model_kwargs)
         try:
             # model_kwargs that the config has, such as max_position_embeddings, change it; it ignores the others.
             config = AutoConfig.from_pretrained(
@@ -191,10 +196,7 @@ class Network:
     @property
     def multiplies_bfloat16(self) -> bool:
         """Whether the device has bfloat16 instructions; True if unknown."""
-        known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-        if self._device.type != "cpu" or known is None or platform.machine().lower() not in ("x86_64", "amd64"):
-            return True
-        return bool(known())
+        return multiplies_bfloat16(self._device)
 
     @property
     def explicit_attention(self) -> str | None:
@@ -278,8 +280,21 @@ class Network:
         device: torch.device = self.model.device
         return self._device if device.type == "meta" else device
 
+    @property
+    def _torch_dtype(self) -> Any:
+        return self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
+
+    def _laid_out(self, layout: HeadLayout) -> Any:
+        """The body with the head that a card describes."""
+        load = {**self._load, "dtype": self._torch_dtype}
+        refuse_whole_numbers(self.checkpoint, self.config)
+        self.head_name = layout.title
+        return self._placed(load_laid_out(self.checkpoint, layout, load, self.config)).eval()
+
     def _from_pretrained(self) -> Any:
         checkpoint = self.checkpoint
+        if self._layout is not None and not self.language_model:
+            return self._laid_out(self._layout)
         head = None if self.language_model else self.find_head()
         trained: dict[str, tuple[int, ...]] = {}
         load = dict(self._load)
@@ -320,9 +335,8 @@ class Network:
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
         """The model as transformers loads it, and its report on missing and unexpected weights."""
-        dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
         # rmeval raises an error for mismatched shapes, which transformers only logs.
-        load = {**load, "dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        load = {**load, "dtype": self._torch_dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
         own = self._own if self._head is None else None
         try:
             with quiet(), any_error():
@@ -381,14 +395,4 @@ class Network:
 
     def _placed(self, model: Any) -> Any:
         """The model on its device."""
-        if "device_map" not in self._load:
-            try:
-                model = model.to(self._device)
-            except RuntimeError as error:
-                raise ModelError(
-                    f"{self.checkpoint.source} cannot be moved to {self._device} ({reason_of(error)}): choose another "
-                    "`device`, a smaller `dtype`, or `model_kwargs` device_map=auto"
-                ) from error
-        if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
-            logger.warning("this CPU computes bfloat16 in software: `dtype` float32 is several times faster")
-        return model
+        return placed(model, self._device, self.checkpoint.source, move="device_map" not in self._load)

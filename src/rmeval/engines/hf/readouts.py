@@ -88,7 +88,7 @@ class Reader:
         elif isinstance(readout, LogitsAt):
             readout = LogitsAt(readout.tokens, [range(len(sequence)) for sequence in sequences])
         elif isinstance(readout, AtPositions):
-            readout = AtPositions(readout.head, [range(len(sequence)) for sequence in sequences])
+            readout = AtPositions(readout.head, [range(len(sequence)) for sequence in sequences], readout.together)
         return Reader(self._model, readout, sequences)
 
     def values(self, hidden: torch.Tensor, indices: Sequence[int], places: Sequence[Places]) -> list[FloatArray]:
@@ -117,8 +117,10 @@ class Reader:
             if isinstance(self._readout, LastLogits):
                 rows_of = hidden[torch.as_tensor(together, device=hidden.device)]
                 return with_total(self.logits(rows_of), self._readout.tokens)
-            found = self._head(hidden[torch.as_tensor(together, device=hidden.device)].float()).cpu().double().numpy()
-        parts = np.split(found, ends)
+            size = self._readout.together if isinstance(self._readout, AtPositions) else 1
+            inputs = hidden[torch.as_tensor(together, device=hidden.device)].float().reshape(len(together) // size, -1)
+            found = self._head(inputs).cpu().double().numpy()
+        parts = np.split(found, ends // size)
         return [own[0] for own in parts] if isinstance(self._readout, LastToken) else parts
 
     def _positions(self, index: int) -> npt.NDArray[np.int64]:

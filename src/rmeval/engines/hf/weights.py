@@ -11,13 +11,15 @@ from rmeval.errors import ModelError, reason_of
 from rmeval.hub import hub_file, is_absent
 from rmeval.repository import read_config
 
-__all__ = ["WHOLE", "Getter", "Layout", "Weights", "find_weights", "getter", "head_names", "layout_of"]
+__all__ = ["PICKLES", "WHOLE", "Getter", "Layout", "Weights", "find_weights", "getter", "head_names", "layout_of"]
 
 _HEADS = ("value_head.safetensors", "value_head.bin")
 """Files of a head next to the weights of its body, as saved by trainers that build on TRL's value head."""
 _BESIDE_ADAPTERS = (*_HEADS, "pytorch_model.bin")
 """Files of a head next to an adapter's weights; TRL itself writes the last one."""
 
+PICKLES = (".bin", ".pt", ".pth")
+"""Endings of pickles of weights."""
 Getter = Callable[[str], Path | None]
 """Maps a file's name to its local path, or None if the checkpoint has no such file."""
 
@@ -31,6 +33,7 @@ class Layout(NamedTuple):
         subfolder: Folder of config and weights inside the checkpoint's folder.
         gguf: Name of a GGUF file to load instead.
         code_revision: Revision of code in another repository on the hub.
+        heads: Names of further files with weights of the head.
     """
 
     pickle: bool = False
@@ -38,6 +41,7 @@ class Layout(NamedTuple):
     subfolder: str = ""
     gguf: str | None = None
     code_revision: str | None = None
+    heads: tuple[str, ...] = ()
 
     def name(self, stem: str) -> str:
         """Path of a file inside the checkpoint's folder."""
@@ -60,17 +64,18 @@ WHOLE = Layout()
 def head_names(layout: Layout, adapter: bool = False) -> list[str]:
     """Names of files that may hold a head next to other weights."""
     names = _BESIDE_ADAPTERS if adapter else _HEADS
-    return [name for name in names if layout.pickle or name.endswith(".safetensors")]
+    return [name for name in (*names, *layout.heads) if layout.pickle or name.endswith(".safetensors")]
 
 
-def layout_of(model_kwargs: Mapping[str, Any]) -> Layout:
-    """The layout selected by arguments of `from_pretrained`."""
+def layout_of(model_kwargs: Mapping[str, Any], heads: tuple[str, ...] = ()) -> Layout:
+    """The layout selected by arguments of `from_pretrained`, with further files of a head."""
     return Layout(
         model_kwargs.get("use_safetensors") is False,
         model_kwargs.get("variant"),
         str(model_kwargs.get("subfolder") or ""),
         model_kwargs.get("gguf_file"),
         model_kwargs.get("code_revision"),
+        heads,
     )
 
 

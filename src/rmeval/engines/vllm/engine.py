@@ -59,6 +59,10 @@ def open_checkpoint(spec: str, options: EngineOptions) -> VLLMEngine:
             f"{spec} is an adapter, which the engine vllm does not run: merge it into its base model and save the "
             "result, or use the engine hf"
         )
+    if options.layout is not None:
+        raise ModelError(
+            f"the engine vllm does not read the head of {spec} ({options.layout.title}): use the engine hf"
+        )
     if options.head not in (None, "score"):
         raise ModelError(f"the engine vllm reads the head `score`, and not {options.head}: {_EXPORT.format(spec)}")
     if find_spec("vllm") is None:

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from rmeval.models.cards.card import LOADING
+
 __all__ = ["Descriptor", "all_descriptors", "descriptor_of"]
 
 
@@ -85,8 +87,8 @@ def _by_name() -> dict[str, Descriptor]:
 def _of_file(card: Mapping[str, Any]) -> Iterator[tuple[Descriptor, tuple[str, ...]]]:
     """Yield the descriptors of a file with the other spellings of their names; `defaults` hold for the whole file."""
     shared = Descriptor("", **card.get("defaults", {}))
-    for model in card["model"]:
-        own = {name: value for name, value in model.items() if name not in ("id", "names")}
+    for model in card.get("model", ()):
+        own = {name: value for name, value in model.items() if name not in ("id", "names", *LOADING)}
         yield replace(shared, name=model["id"], **own), tuple(model.get("names", ()))
 
 

@@ -1,0 +1,151 @@
+"""Heads of several layers, described by the names of their weights, so that no code of a checkpoint needs to run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from rmeval.errors import ModelError
+from rmeval.messages import quoted
+
+__all__ = ["OPERATIONS", "HeadLayout", "read_layout"]
+
+OPERATIONS = {
+    "relu": "",
+    "leaky_relu": "",
+    "selu": "",
+    "gelu": "",
+    "tanh": "",
+    "sigmoid": "",
+    "softmax": "a number, or the name of a value in the config",
+    "norm": "the name of a batch norm",
+    "matrix": "the name of a matrix",
+    "scale": "the name of a number",
+    "mean": "a whole number",
+    "every": "a whole number",
+    "levels": "a whole number",
+}
+"""Operations between linear layers, and what follows the colon; see `HeadLayout.layers`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLayout:
+    """A head that is applied to hidden states, position by position, in float32.
+
+    Attributes:
+        layers: Names of linear layers in the checkpoint (`NAME.weight`, and `NAME.bias` if it is there), and
+            operations: `relu`, `leaky_relu`, `selu`, `gelu`, `tanh`, `sigmoid`; `softmax`, or `softmax:T` of the
+            outputs divided by T, a number or the name of a value in the config; `norm:NAME`, a batch norm with stored
+            statistics; `matrix:NAME`, the product with a tensor; `scale:NAME`, the product with a number; `mean:N`,
+            the mean of each N consecutive outputs; `every:N`, the outputs 0, N, 2N and so on; `levels:N`, for each N
+            consecutive outputs the expectation of N levels from 0 to 1 under their softmax.
+        gate: A second chain of layers with as many outputs, the weights of the first chain's outputs: the score is the
+            sum of their products.
+        gate_at: Token ids; the gate is read at the last token of their last occurrence. If there are none, it is read
+            where the outputs are.
+        files: Further files that hold weights of the head, each with a prefix for their names.
+        body: Prefix of the body's weights, where transformers does not know it.
+        body_type: `model_type` of the body, where the config states one that transformers does not know.
+        together: Number of hidden states that are concatenated to one input.
+        ignore: Regular expressions of names of weights that the checkpoint may hold besides; any other is an error.
+    """
+
+    layers: tuple[str, ...]
+    gate: tuple[str, ...] = ()
+    gate_at: tuple[int, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    body_type: str = ""
+    together: int = 1
+    ignore: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from the defaults, as JSON."""
+        plain = asdict(self)
+        return {one.name: plain[one.name] for one in fields(self) if plain[one.name] != one.default}
+
+    @property
+    def title(self) -> str:
+        """The layers in words, for messages."""
+        gate = f", weighted by {' '.join(self.gate)}" if self.gate else ""
+        return f"{' '.join(self.layers)}{gate}"
+
+
+def parts_of(step: str) -> tuple[str, str]:
+    """Operation and value of a step of a chain; the operation of a linear layer is `linear`."""
+    name, colon, value = step.partition(":")
+    if name in OPERATIONS and (bool(colon) == bool(OPERATIONS[name]) or step == "softmax"):
+        return name, value
+    return "linear", step
+
+
+def read_layout(stated: Mapping[str, Any], where: str) -> HeadLayout:
+    """Read a layout from a card.
+
+    Args:
+        stated: The table of the card.
+        where: Its place, for messages.
+
+    Raises:
+        ModelError: If it is not a layout.
+    """
+    known = {one.name for one in fields(HeadLayout)}
+    if unknown := sorted(set(stated) - known):
+        raise ModelError(f"{where} has {unknown[0]!r}, which is no part of a head: choose {', '.join(sorted(known))}")
+    if not stated.get("layers"):
+        raise ModelError(f"{where} has no 'layers': give the names of the head's layers in the checkpoint")
+    wrong = next(_wrong(stated), None)
+    if wrong is not None:
+        raise ModelError(f"{where}: {wrong}")
+    given: dict[str, Any] = {
+        name: tuple(tuple(one) if isinstance(one, list) else one for one in value) if isinstance(value, list) else value
+        for name, value in stated.items()
+    }
+    return HeadLayout(**given)
+
+
+def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
+    for name, (fits, form) in _FORMS.items():
+        if name in stated and not fits(stated[name]):
+            yield f"{name} must be {form}, not {quoted(stated[name])}"
+            return
+    for step in (*stated["layers"], *stated.get("gate", [])):
+        yield from _wrong_step(step)
+    for pattern in stated.get("ignore", []):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield f"ignore has {quoted(pattern)}, which is no regular expression ({error})"
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+
+
+def _whole_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
+
+
+_FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    **dict.fromkeys(("layers", "gate", "ignore"), (_texts, "a list of texts")),
+    "gate_at": (_whole_numbers, "a list of token ids"),
+    "files": (
+        lambda value: isinstance(value, list) and all(_texts([*one, "prefix"]) and len(one) == 2 for one in value),
+        "a list of pairs of a file and a prefix",
+    ),
+    "together": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
+    **dict.fromkeys(("body", "body_type"), (lambda value: isinstance(value, str), "a text")),
+}
+"""For each part of a layout: a test of its value, and the form in words."""
+
+
+def _wrong_step(step: str) -> Iterator[str]:
+    operation, value = parts_of(step)
+    if operation == "linear" and (":" in step or step in OPERATIONS):
+        needs = OPERATIONS.get(step.partition(":")[0])
+        what = f"give {needs} after a colon" if needs else f"the operations are {', '.join(OPERATIONS)}"
+        yield f"{step!r} is no layer: {what}"
+    if operation in ("mean", "every", "levels") and not (value.isdecimal() and int(value)):
+        yield f"{step!r} needs a whole number of at least 1 after the colon"

@@ -1,0 +1,233 @@
+"""Builds the head that a `HeadLayout` describes from the weights of a checkpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from rmeval.engines.head_layout import HeadLayout, parts_of
+from rmeval.engines.hf.checkpoint import Checkpoint
+from rmeval.engines.hf.heads import HEAD, names_in, read_weight
+from rmeval.errors import ModelError
+
+__all__ = ["put_layout_on"]
+
+
+def put_layout_on(body: Any, checkpoint: Checkpoint, layout: HeadLayout, left_over: Iterable[str]) -> None:
+    """Attach the head to the body of its network, as the module `HEAD`.
+
+    Args:
+        body: The body.
+        checkpoint: The checkpoint.
+        layout: The layout of its head.
+        left_over: Names of the weights that the body did not take.
+
+    Raises:
+        ModelError: If a weight is missing or left over, or shapes do not fit.
+    """
+    weights = _Weights(checkpoint, layout)
+    config = body.config.get_text_config()
+    width = config.hidden_size * layout.together
+    chains = [_chain(steps, weights, config, checkpoint.source) for steps in (layout.layers, layout.gate) if steps]
+    _refuse_left_over(checkpoint, layout, {*left_over, *weights.beside}, weights.taken)
+    head = _Head(chains)
+    try:
+        with torch.inference_mode():
+            outputs = [chain(torch.zeros(1, width)).shape[1] for chain in chains]
+    except (RuntimeError, IndexError) as error:
+        raise ModelError(
+            f"{checkpoint.source}: the layers {layout.title} do not fit each other or hidden states of width {width} "
+            f"({error}): check the card"
+        ) from error
+    if len(set(outputs)) > 1:
+        raise ModelError(
+            f"{checkpoint.source}: the head has {outputs[0]} outputs and its gate {outputs[1]}: check the card"
+        )
+    body.add_module(HEAD, head)
+
+
+class _Weights:
+    """The weights of a head by name."""
+
+    def __init__(self, checkpoint: Checkpoint, layout: HeadLayout) -> None:
+        self._source = checkpoint.source
+        extra = {file for file, _ in layout.files}
+        own = [file for file in checkpoint.weights() if file.name not in extra]
+        self._files: dict[str, tuple[Path, str]] = {name: (file, name) for name, file in names_in(own).items()}
+        self.beside: set[str] = set()
+        for name, prefix in layout.files:
+            if (path := checkpoint.file(name)) is None:
+                raise ModelError(f"{checkpoint.source} has no {name}, which holds its head: check that it is complete")
+            if path.suffix != ".safetensors" and not checkpoint.layout.pickle:
+                raise ModelError(
+                    f"{checkpoint.name} has its head in {name}, a pickle, which can run code when loaded: if you trust "
+                    "it, give `model_kwargs` use_safetensors=false"
+                )
+            found = {prefix + inside: (path, inside) for inside in names_in([path])}
+            self.beside |= found.keys()
+            self._files |= found
+        self.taken: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def __call__(self, name: str) -> torch.Tensor:
+        """A weight, in float32.
+
+        Raises:
+            ModelError: If it is missing.
+        """
+        if name not in self._files:
+            raise ModelError(
+                f"{self._source} has no weights {name}, which its head needs: check that it was saved completely, "
+                "and that the card is that of this model"
+            )
+        self.taken.add(name)
+        file, inside = self._files[name]
+        return read_weight(file, inside).float()
+
+
+def _refuse_left_over(checkpoint: Checkpoint, layout: HeadLayout, names: set[str], taken: set[str]) -> None:
+    """Reject weights that neither the body nor the head reads, because the head may need them.
+
+    Raises:
+        ModelError: If there are any.
+    """
+    allowed = [re.compile(one) for one in layout.ignore]
+    counters = {f"{name.rpartition('.')[0]}.num_batches_tracked" for name in taken}
+    left = sorted(name for name in names - taken - counters if not any(one.fullmatch(name) for one in allowed))
+    if left:
+        raise ModelError(
+            f"{checkpoint.source} holds the weights {left[0]}{' and others' if len(left) > 1 else ''}, which neither "
+            f"its body nor the head ({layout.title}) reads: the card is that of another model, or lacks a layer"
+        )
+
+
+class _Head(nn.Module):
+    """The outputs of each chain, one after the other."""
+
+    def __init__(self, chains: list[nn.Sequential]) -> None:
+        super().__init__()
+        self.chains = nn.ModuleList(chains)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """float[rows, outputs of all chains] from float[rows, width]."""
+        return torch.cat([chain(hidden) for chain in self.chains], 1)
+
+
+def _chain(steps: Iterable[str], weights: _Weights, config: Any, source: str) -> nn.Sequential:
+    return nn.Sequential(*(_step(step, weights, config, source) for step in steps)).eval()
+
+
+def _step(step: str, weights: _Weights, config: Any, source: str) -> nn.Module:
+    operation, value = parts_of(step)
+    if operation == "linear":
+        return _linear(value, weights, source)
+    if operation == "norm":
+        return _norm(value, weights)
+    if operation in _PLAIN:
+        return _PLAIN[operation]()
+    if operation == "softmax":
+        return _Softmax(_temperature(value, config, source))
+    if operation in ("matrix", "scale"):
+        return _Product(weights(value), operation == "matrix")
+    return _Groups(operation, int(value))
+
+
+_PLAIN: Mapping[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+def _linear(name: str, weights: _Weights, source: str) -> nn.Linear:
+    weight = weights(f"{name}.weight")
+    bias = weights(f"{name}.bias") if f"{name}.bias" in weights else None
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
+        raise ModelError(
+            f"{source}: {name}.weight has the shape {tuple(weight.shape)}, which is not that of a linear layer"
+        )
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        if bias is not None:
+            layer.bias.copy_(bias)
+    return layer
+
+
+def _norm(name: str, weights: _Weights) -> nn.BatchNorm1d:
+    mean = weights(f"{name}.running_mean")
+    layer = nn.BatchNorm1d(len(mean), affine=f"{name}.weight" in weights)
+    given = {"running_mean": mean, "running_var": weights(f"{name}.running_var")}
+    given |= {part: weights(f"{name}.{part}") for part in ("weight", "bias") if f"{name}.{part}" in weights}
+    layer.load_state_dict(given, strict=False)
+    return layer
+
+
+def _temperature(value: str, config: Any, source: str) -> float:
+    if not value:
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        stated = getattr(config, value, None)
+        if not isinstance(stated, int | float) or not stated:
+            raise ModelError(
+                f"the config of {source} states {stated!r} for {value}, by which the card divides logits: it must be "
+                "a number other than 0"
+            ) from None
+        return float(stated)
+
+
+class _Softmax(nn.Module):
+    """The softmax of the outputs divided by a temperature."""
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, found: torch.Tensor) -> torch.Tensor:
+        """Probabilities float[rows, outputs]."""
+        return functional.softmax(found / self.temperature, 1)
+
+
+class _Product(nn.Module):
+    """The product with a stored matrix or number."""
+
+    def __init__(self, factor: torch.Tensor, matrix: bool) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.register_buffer("factor", factor)
+
+    def forward(self, found: torch.Tensor) -> torch.Tensor:
+        """float[rows, outputs]."""
+        factor: torch.Tensor = self.get_buffer("factor")
+        return found @ factor if self.matrix else found * factor.reshape(1, -1)
+
+
+class _Groups(nn.Module):
+    """One output for each group of consecutive outputs: their mean, their first, or an expectation over levels."""
+
+    def __init__(self, operation: str, size: int) -> None:
+        super().__init__()
+        self.operation, self.size = operation, size
+
+    def forward(self, found: torch.Tensor) -> torch.Tensor:
+        """float[rows, groups] from float[rows, groups * size]."""
+        groups = found.reshape(len(found), -1, self.size)
+        if self.operation == "mean":
+            return groups.mean(2)
+        if self.operation == "every":
+            return groups[:, :, 0]
+        expected: torch.Tensor = functional.softmax(groups, 2) @ torch.linspace(0, 1, self.size, device=found.device)
+        return expected

@@ -1,0 +1,45 @@
+"""Scores that published code gave to tiny checkpoints, and their comparison with rmeval's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmeval.api import score
+from rmeval.models.cards import find_card
+from tests.zoo.bodies import digest_of
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def expected(family: str) -> dict[str, Any]:
+    """What is known of a family: reference, versions, digest of the weights, and the scores of each input."""
+    found: dict[str, Any] = json.loads((EXPECTED / f"{family}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def largest_difference(
+    family: str,
+    folder: Path,
+    conversations: Sequence[Sequence[Mapping[str, str]]],
+    weights: str = "model.safetensors",
+    **options: Any,
+) -> float:
+    """Compare rmeval's scores of a checkpoint, read as its card says, with those of the published code.
+
+    Returns:
+        The largest difference; a difference above 2e-6 of a score, or of 1, fails.
+    """
+    known, card = expected(family), find_card(family)
+    assert (card.status, card.reference) == ("verified", known["reference"])
+    assert digest_of(folder / weights) == known["weights_sha256"], "other weights than those the published code read"
+    found = score(str(folder), [list(one) for one in conversations], **{"card": family, "device": "cpu", **options})
+    wanted = np.array(known["scores"])
+    assert len(set(np.round(wanted, 6))) == len(wanted), "the inputs cannot show a difference"
+    apart = np.abs(np.asarray(found) - wanted)
+    assert (apart <= 2e-6 * np.maximum(1, np.abs(wanted))).all(), (found, wanted)
+    return float(apart.max())

@@ -1,0 +1,58 @@
+"""Heads of several layers: scores equal those of the published code on checkpoints of the published layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from rmeval.api import score
+from rmeval.errors import ModelError
+from tests.zoo.bodies import CONVERSATIONS, WITH_SYSTEM, body_config, body_weights, numbers, write_checkpoint
+from tests.zoo.expected_scores import largest_difference
+
+TALKS = [*CONVERSATIONS, WITH_SYSTEM]
+
+
+def inf_orm(folder: Path) -> Path:
+    """Two linear layers with biases (rewardbench/models/inform.py)."""
+    config = body_config("llama")
+    head = {"score.0.weight": numbers(5, 32, 32), "score.0.bias": numbers(6, 32)}
+    head |= {"score.2.weight": numbers(7, 1, 32), "score.2.bias": numbers(8, 1)}
+    stated = {"architectures": ["INFORMForSequenceClassification"], "num_labels": 1}
+    return write_checkpoint(folder, config, body_weights(config, 1) | head, **stated)
+
+
+def test_inf_orm(tmp_path: Path) -> None:
+    largest_difference("inf-orm", inf_orm(tmp_path / "model"), TALKS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"score.2.weight": None}, r"has no weights score\.2\.weight, which its head needs"),
+        ({"score.4.weight": (1, 32)}, r"holds the weights score\.4\.weight, which neither its body nor the head"),
+        ({"model.norm.weight": None}, r"has no trained weights for norm\.weight"),
+        ({"score.2.weight": (1, 31)}, "do not fit each other or hidden states of width 32"),
+    ],
+)
+def test_every_weight_of_a_head_is_accounted_for(
+    changed: dict[str, tuple[int, ...] | None], message: str, tmp_path: Path
+) -> None:
+    folder = inf_orm(tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    for name, shape in changed.items():
+        if shape is None:
+            del weights[name]
+        else:
+            weights[name] = numbers(9, *shape)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=message):
+        score(str(folder), [TALKS[0]], card="inf-orm")
+
+
+def test_a_class_of_a_card_is_a_hint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ModelError):
+        score(str(inf_orm(tmp_path / "model")), [TALKS[0]])
+    assert "names a class of the card inf-orm: give `card` inf-orm" in caplog.text
