@@ -25,8 +25,8 @@ _WAYS = "softmax:K, sum:K,L, difference, sigmoid, identity, labels or vocabulary
 class StepLayout:
     r"""How a process reward model reads a response step by step.
 
-    `prompt`, `step`, `separator` and `mark` are Jinja templates, whose variables are the tokenizer's special tokens, such
-    as `bos_token`, and what is said below.
+    `prompt`, `step`, `separator` and `mark` are Jinja templates. Their variables are the tokenizer's special tokens,
+    such as `bos_token`, and those named below.
 
     Attributes:
         score: The score of a step from the outputs where it is read: `softmax:K` (the probability of class K),

@@ -19,6 +19,7 @@ from rmeval.models.options import (
     OTHER_KINDS,
     REPLICA_OPTIONS,
     SERVER_OPTIONS,
+    STEP_OPTIONS,
     ModelOptions,
     refuse,
 )
@@ -220,11 +221,12 @@ def _refuse(options: ModelOptions) -> None:
         raise ModelError(f"a judge has no `kind` {options.kind}: leave `kind` or `protocol` out")
     if options.on_overlength == "truncate-left":
         raise ModelError("truncate-left would cut a judge's instructions: choose `on_overlength` skip")
+    scoring = (*HEAD_OPTIONS, *STEP_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS)
     others = {
         **OTHER_KINDS,
-        **dict.fromkeys((*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "leave `protocol` out"),
+        **dict.fromkeys(scoring, "leave `protocol` out"),
     }
-    refuse(options, (*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, *SERVER_OPTIONS), "a judge", others)
+    refuse(options, (*scoring, *SERVER_OPTIONS), "a judge", others)
     if options.judge.judge_kwargs:
         raise ModelError("`judge_kwargs` is for calls of a server: leave it out, or give `base_url`")
     if options.engine != "ray":
