@@ -40,8 +40,8 @@ FACES = {
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
     "rmeval.engines": """
-        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken LogitsAt
-        OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
+        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken
+        LogitsAt OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
         readout_of require_readout
     """,
     "rmeval.errors": """
