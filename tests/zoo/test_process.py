@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import rmeval
+from rmeval.models import RewardModel
 from rmeval.models.cards import find_card
 from rmeval.protocols.pointwise import conversation_requests
 from rmeval.types import Message
@@ -38,11 +39,11 @@ def options_of(family: str) -> dict[str, Any]:
     return {"card": family, "device": "cpu"} | ({"min_label_mass": 0.0} if steps.score == "labels" else {})
 
 
-def steps_of(model: rmeval.RewardModel, talks: Any = TALKS) -> list[tuple[float, ...]]:
+def steps_of(model: RewardModel, talks: Any = TALKS) -> list[tuple[float, ...]]:
     requests = conversation_requests(talks)
     found = {one.key: one for batch in model.observe(requests) for one in batch}
     assert all(one.status == "ok" for one in found.values()), found
-    return [found[request.key].values["steps"] for request in requests]  # type: ignore[misc]
+    return [found[request.key].values["steps"] for request in requests]
 
 
 @pytest.mark.parametrize("family", CHECKPOINTS)

@@ -73,7 +73,7 @@ class Process:
         else:
             refuse(options, ("min_label_mass",), f"{self.name}, whose steps are not read by the logits of labels,")
         self._prompt = StepPrompt(renderer, self.layout, self.name)
-        self.texts = Preparation(self.name, renderer, self.engine, options, self._prompt.render)
+        self.texts = Preparation(self.name, renderer, self.engine, options, self._prompt.render, cuts=False)
 
     def _label_tokens(self, renderer: Renderer) -> tuple[int, ...]:
         """The ids of the label tokens; makes the engine run the checkpoint as a language model if there are any."""
