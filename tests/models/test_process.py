@@ -128,7 +128,7 @@ def test_style_matrix_by_hand(planted: Path, tmp_path: Path) -> None:
     (tmp_path / "total_dataset.json").write_text(json.dumps([row, {**row, "id": 1, "prompt": "How much is it?"}]))
     found = rmeval.evaluate(str(planted), "rm-bench", tmp_path, out=tmp_path / "runs", **options(planted))
     # By min and prod the second chosen response beats all three, and by the last step and the mean only the second
-    # rejected one. That one also loses to the first chosen response by prod and mean, and to the third by the last step.
+    # rejected one. That one also loses to the first chosen response by prod and mean, and to the third by the last.
     right = {"min": (0, 3, 0), "prod": (1, 3, 0), "last": (0, 1, 1), "mean": (1, 1, 0)}
     for how, of_each in right.items():
         assert found.value("average", "math", variant=f"steps/{how}") == pytest.approx(sum(of_each) / 9), how

@@ -43,7 +43,9 @@ def steps_of(model: RewardModel, talks: Any = TALKS) -> list[tuple[float, ...]]:
     requests = conversation_requests(talks)
     found = {one.key: one for batch in model.observe(requests) for one in batch}
     assert all(one.status == "ok" for one in found.values()), found
-    return [found[request.key].values["steps"] for request in requests]
+    values = [found[request.key].values["steps"] for request in requests]
+    assert all(isinstance(own, tuple) for own in values)
+    return values  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("family", CHECKPOINTS)
