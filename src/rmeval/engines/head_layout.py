@@ -20,6 +20,7 @@ OPERATIONS = {
     "tanh": "",
     "sigmoid": "",
     "softmax": "a number, or the name of a value in the config",
+    "stack": "the name of one linear layer or several",
     "norm": "the name of a batch norm",
     "matrix": "the name of a matrix",
     "scale": "the name of a number",
@@ -39,15 +40,17 @@ class HeadLayout:
 
     Attributes:
         layers: Names of linear layers in the checkpoint (`NAME.weight`, and `NAME.bias` if it is there), and
-            operations: `relu`, `leaky_relu`, `selu`, `gelu`, `tanh`, `sigmoid`; `softmax`, or `softmax:T` of the
-            outputs divided by T, a number or the name of a value in the config; `norm:NAME`, a batch norm with stored
-            statistics; `matrix:NAME`, the product with a tensor; `scale:NAME`, the product with a number; `mean:N`,
-            the mean of each N consecutive outputs; `every:N`, the outputs 0, N, 2N and so on; `levels:N`, for each N
-            consecutive outputs the expectation of N levels from 0 to 1 under their softmax; `normalizer:NAME`, the
-            normalizer of safe-rlhf with stored statistics, if the config states `do_normalize`.
+            operations: `relu`, `leaky_relu`, `selu`, `gelu`, `tanh`, `sigmoid`; `stack:NAME`, the layer NAME, or the
+            layers NAME.0, NAME.2 and so on that the checkpoint has, with a ReLU between them; `softmax`, or
+            `softmax:T` of the outputs divided by T, a number or the name of a value in the config, `softmax:NAME=T`
+            if the config may lack it, which then means T; `norm:NAME`, a batch norm with stored statistics;
+            `matrix:NAME`, the product with a tensor; `scale:NAME`, the product with a number; `mean:N`, the mean of
+            each N consecutive outputs; `every:N`, the outputs 0, N, 2N and so on; `levels:N`, for each N consecutive
+            outputs the expectation of N levels from 0 to 1 under their softmax; `normalizer:NAME`, the normalizer of
+            safe-rlhf with stored statistics, if the config states `do_normalize`.
         gate: A second chain of layers with as many outputs, the weights of the first chain's outputs: the score is the
             sum of their products.
-        gate_at: Token ids; the gate is read at the last token of their last occurrence. If there are none, it is read
+        gate_at: Token ids; the gate is read at the first token of their last occurrence. If there are none, it is read
             where the outputs are.
         files: Further files that hold weights of the head, each with a prefix for their names.
         body: Prefix of the body's weights, where transformers does not know it.

@@ -129,6 +129,8 @@ def _step(step: str, weights: _Weights, config: Any, source: str) -> nn.Module:
     operation, value = parts_of(step)
     if operation == "linear":
         return _linear(value, weights, source)
+    if operation == "stack":
+        return _stack(value, weights, source)
     if operation == "norm":
         return _norm(value, weights)
     if operation in _PLAIN:
@@ -167,6 +169,16 @@ def _linear(name: str, weights: _Weights, source: str) -> nn.Linear:
     return layer
 
 
+def _stack(name: str, weights: _Weights, source: str) -> nn.Module:
+    """One linear layer, or the even-numbered layers of a `Sequential` whose odd-numbered modules are ReLUs."""
+    if f"{name}.weight" in weights or f"{name}.0.weight" not in weights:
+        return _linear(name, weights, source)
+    layers: list[nn.Module] = [_linear(f"{name}.0", weights, source)]
+    while f"{name}.{len(layers) + 1}.weight" in weights:
+        layers += [nn.ReLU(), _linear(f"{name}.{len(layers) + 1}", weights, source)]
+    return nn.Sequential(*layers)
+
+
 def _norm(name: str, weights: _Weights) -> nn.BatchNorm1d:
     mean = weights(f"{name}.running_mean")
     layer = nn.BatchNorm1d(len(mean), affine=f"{name}.weight" in weights)
@@ -179,13 +191,14 @@ def _norm(name: str, weights: _Weights) -> nn.BatchNorm1d:
 def _temperature(value: str, config: Any, source: str) -> float:
     if not value:
         return 1.0
+    name, _, absent = value.partition("=")
     try:
-        return float(value)
+        return float(name)
     except ValueError:
-        stated = getattr(config, value, None)
+        stated = getattr(config, name, float(absent) if absent else None)
         if not isinstance(stated, int | float) or not stated:
             raise ModelError(
-                f"the config of {source} states {stated!r} for {value}, by which the card divides logits: it must be "
+                f"the config of {source} states {stated!r} for {name}, by which the card divides logits: it must be "
                 "a number other than 0"
             ) from None
         return float(stated)
