@@ -123,6 +123,20 @@ def test_normalised_rewards_of_openrlhf(tmp_path: Path) -> None:
     assert found == pytest.approx(expected("openrlhf")["normalised"], abs=2e-6)
 
 
+def test_a_question_about_a_principle(tmp_path: Path) -> None:
+    folder = single_heads.nemotron(tmp_path / "model")
+    # The tiny vocabulary has other tokens, and its Yes and No are not probable.
+    options: dict[str, Any] = {"head": "logit:#42-#122", "min_label_mass": 0.0}
+    found = largest_difference("nemotron-principle", folder, TALKS, **options)
+    assert found <= 2 * (find_card("nemotron-principle").difference or 0) + 1e-7
+    other = score(str(folder), TALKS, card="nemotron-principle", question="Is it short?", device="cpu", **options)
+    assert other != pytest.approx(expected("nemotron-principle")["scores"], abs=1e-3)
+    others: tuple[dict[str, Any], ...] = ({"ref_model": str(folder)}, {"kind": "comparator"}, {"kind": "process"})
+    for kind in others:
+        with pytest.raises(ModelError, match="does not use `question`"):
+            score(str(folder), TALKS, question="Is it short?", **kind)
+
+
 def test_a_family_that_cannot_be_loaded_says_what_to_do() -> None:
     with pytest.raises(ModelError, match=r"a pickle to be laid over .*give that folder with `card` starling-rm-7b-co"):
         load_model("berkeley-nest/Starling-RM-7B-alpha")

@@ -34,7 +34,8 @@ def card_for(spec: str, options: ModelOptions) -> Card | None:
         return None
     if options.card != "auto":
         return find_card(options.card)
-    return card_of(spec) if is_hub_id(spec) and not Path(spec).exists() else None
+    card = card_of(spec) if is_hub_id(spec) else None
+    return None if card is None or Path(spec).exists() else card
 
 
 def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
@@ -101,7 +102,10 @@ def _filled(options: Any, name: str, value: Any, over: bool = False) -> tuple[An
 def _hint(spec: str) -> None:
     """Log the card that fits the class in a local checkpoint's config."""
     config = Path(spec) / "config.json"
-    if not config.is_file():
+    try:
+        if not config.is_file():
+            return
+    except OSError:  # The name is too long, or a folder may not be entered; the engine reports it.
         return
     card = card_of_architecture(read_config(config).get("architectures"))
     if card is not None:

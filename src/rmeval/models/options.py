@@ -67,6 +67,8 @@ class ModelOptions:
             message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
         append_eos: Whether a sequence that does not end with the EOS token gets one.
         strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
+        question: Text of a message of the user after the response, before the generation prompt, for a language model
+            whose answer to it is the score.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
             `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
@@ -129,6 +131,7 @@ class ModelOptions:
     system_role: str = "keep"
     append_eos: bool = False
     strip_bos: bool = False
+    question: str | None = None
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -279,7 +282,7 @@ RENDERING_OPTIONS = (
     "on_overlength",
 )
 """Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
-HEAD_OPTIONS = ("head", "layout", "reduce", "scale", "shift")
+HEAD_OPTIONS = ("head", "layout", "question", "reduce", "scale", "shift")
 STEP_OPTIONS = ("steps", "split_steps")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")

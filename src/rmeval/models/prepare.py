@@ -150,6 +150,7 @@ def make_renderer(
             options.append_eos,
             options.strip_bos,
             last=engine.description.score_token if options.layout and options.layout.appends else None,
+            question=options.question,
         ),
     )
     fingerprint = found.fingerprint

@@ -27,17 +27,19 @@ class Conventions:
         append_eos: Whether a sequence that does not end with EOS gets one.
         strip_bos: Whether the BOS at the beginning of a sequence is left out.
         last: Id of the token that a sequence gets which does not end with it.
+        question: Text of a message of the user after the response, which the generation prompt follows.
     """
 
     system_role: SystemRole = "keep"
     append_eos: bool = False
     strip_bos: bool = False
     last: int | None = None
+    question: str | None = None
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.strip_bos or self.last is not None
+        return self.append_eos or self.strip_bos or self.last is not None or self.question is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -54,6 +56,10 @@ class Conventions:
         if found is None:
             return conversation, "no message of the user follows a system message, so it cannot be merged into one"
         return found, None
+
+    def asked(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages with the question after them, if there is one."""
+        return messages if self.question is None else [*messages, {"role": "user", "content": self.question}]
 
     def check(self, tokenizer: Any, example: Rendered, source: str) -> None:
         """Check that the ends of sequences can be changed, and would be.
