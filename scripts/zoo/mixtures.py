@@ -185,8 +185,21 @@ def text_then_ids(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
     return list(tokenizer(tokenizer.apply_chat_template(talk, tokenize=False))["input_ids"])
 
 
+MATH = "Please reason step by step, and put your final answer within \\boxed{}."
+
+
+def with_system(message: str) -> Callable[[Any, list[dict[str, str]]], list[int]]:
+    """Renders as the demos of Qwen's reward models do, with a system message if there is none."""
+
+    def render(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
+        said = talk[0]["role"] == "system"
+        return without_added(tokenizer, talk if said else [{"role": "system", "content": message}, *talk])
+
+    return render
+
+
 def without_added(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
-    """The ids of the rendered text without added tokens, as the demos of Qwen's reward models make them."""
+    """The ids of the rendered text without added tokens."""
     return list(tokenizer.encode(tokenizer.apply_chat_template(talk, tokenize=False), add_special_tokens=False))
 
 
@@ -200,7 +213,8 @@ FAMILIES: dict[str, tuple[Callable[[Any, Path], Scorer], Callable[[Any, list[dic
     "qrm-gemma2": (qrm, once),
     "armorm": (qrm, once),
     "urm": (urm, text_then_ids),
-    "qwen-math-rm": (qwen_rm, without_added),
+    "qwen-math-rm": (qwen_rm, with_system(MATH)),
+    "worldpm": (qwen_rm, with_system("")),
     "skywork-vl": (skywork_vl, without_added),
 }
 
@@ -213,11 +227,10 @@ def expected(name: str, code: Path, folder: Path, reference: str) -> dict[str, A
     tokenizer = AutoTokenizer.from_pretrained(folder)
     talks = scored(name, folder)
     published = [render(tokenizer, talk) for talk in talks]
-    single = [once(tokenizer, talk) for talk in talks]
     with torch.no_grad():
-        scores = {"scores": [score(ids) for ids in single]}
-        if published != single:
-            scores["scores_with_two_bos"] = [score(ids) for ids in published]
+        scores = {"scores": [score(ids) for ids in published]}
+        if render is text_then_ids:
+            scores["scores_with_one_bos"] = [score(once(tokenizer, talk)) for talk in talks]
     return {
         "family": name,
         "reference": reference,

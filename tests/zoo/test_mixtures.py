@@ -27,6 +27,7 @@ CARDS = {
     "armorm": "armorm",
     "urm": "urm",
     "qwen-math-rm": "qwen-math-rm",
+    "worldpm": "worldpm",
     "skywork-vl": "skywork-vl",
 }
 """By checkpoint: the card that reads it."""
@@ -34,10 +35,18 @@ PICKLES: dict[str, Any] = {"model_kwargs": {"use_safetensors": False}}
 TALK = [{"role": "user", "content": "Name a fruit."}, {"role": "assistant", "content": "Pear"}]
 
 
+OPTIONS: dict[str, dict[str, Any]] = {"ldl": PICKLES, "urm": {"key": "scores_with_one_bos"}}
+
+
 @pytest.mark.parametrize("name", CARDS)
 def test_scores_of_the_published_code(name: str, tmp_path: Path) -> None:
     MAKERS[name](tmp_path)
-    largest_difference(CARDS[name], tmp_path, scored(name, tmp_path), file=name, **(PICKLES if name == "ldl" else {}))
+    largest_difference(CARDS[name], tmp_path, scored(name, tmp_path), file=name, **OPTIONS.get(name, {}))
+
+
+def test_two_bos_tokens_give_the_scores_of_the_demo(tmp_path: Path) -> None:
+    MAKERS["urm"](tmp_path)
+    largest_difference("urm", tmp_path, scored("urm", tmp_path), repeat_bos=True)
 
 
 def test_pickled_heads_are_read_on_request_only(tmp_path: Path) -> None:
