@@ -137,6 +137,8 @@ def _step(step: str, weights: _Weights, config: Any, source: str) -> nn.Module:
         return _PLAIN[operation]()
     if operation == "softmax":
         return _Softmax(_temperature(value, config, source))
+    if operation == "normalizer":
+        return _Normalizer(value, weights, config, source)
     if operation in ("matrix", "scale"):
         return _Product(weights(value), operation == "matrix")
     return _Groups(operation, int(value))
@@ -226,6 +228,32 @@ class _Product(nn.Module):
         """float[rows, outputs]."""
         factor: torch.Tensor = self.get_buffer("factor")
         return found @ factor if self.matrix else found * factor.reshape(1, -1)
+
+
+class _Normalizer(nn.Module):
+    """The normalizer of safe-rlhf: off unless the config states `do_normalize`; a cost is scaled and not shifted."""
+
+    def __init__(self, name: str, weights: _Weights, config: Any, source: str) -> None:
+        super().__init__()
+        kind = getattr(config, "score_type", "reward")
+        if kind not in ("reward", "cost", "critic"):
+            raise ModelError(f"the config of {source} states score_type {kind!r}: it must be reward, cost or critic")
+        # safe-rlhf takes the statistics of the config where the weights hold none.
+        stored = {part: weights(f"{name}.{part}") for part in ("mean", "var", "count") if f"{name}.{part}" in weights}
+        mean = stored.get("mean", _stated(config, "mean", 0.0))
+        deviation = stored.get("var", _stated(config, "var", 1.0)).sqrt() + 1e-8
+        on = bool(getattr(config, "do_normalize", False)) and kind != "critic"
+        self.register_buffer("shift", mean if on and kind == "reward" else torch.zeros_like(mean))
+        self.register_buffer("deviation", deviation if on else torch.ones_like(deviation))
+
+    def forward(self, found: torch.Tensor) -> torch.Tensor:
+        """float[rows, outputs]."""
+        return (found - self.get_buffer("shift")) / self.get_buffer("deviation")
+
+
+def _stated(config: Any, name: str, otherwise: float) -> torch.Tensor:
+    value = getattr(config, name, None)
+    return torch.as_tensor(otherwise if value is None else value, dtype=torch.float32).reshape(-1)
 
 
 class _Groups(nn.Module):
