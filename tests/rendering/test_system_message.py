@@ -51,7 +51,11 @@ def test_the_bos_is_written_twice(tmp_path: Path) -> None:
     ("conventions", "bos", "message"),
     [
         (Conventions(repeat_bos=True), False, "has no BOS token: leave `repeat_bos` out"),
-        (Conventions(repeat_bos=True, strip_bos=True), True, "`strip_bos` leaves the BOS out that `repeat_bos` repeats"),
+        (
+            Conventions(repeat_bos=True, strip_bos=True),
+            True,
+            "`strip_bos` leaves the BOS out that `repeat_bos` repeats",
+        ),
     ],
 )
 def test_a_bos_that_cannot_be_repeated(conventions: Conventions, bos: bool, message: str, tmp_path: Path) -> None:

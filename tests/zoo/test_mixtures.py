@@ -94,6 +94,22 @@ def test_weights_in_a_pickle_are_accounted_for(tmp_path: Path) -> None:
         score(str(tmp_path), [TALK], card="ldl", **PICKLES)
 
 
+def test_a_head_of_another_config_is_refused(tmp_path: Path) -> None:
+    MAKERS["ldl"](tmp_path)
+    stated = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(stated | {"softmax": False}))
+    with pytest.raises(ModelError, match="softmax"):
+        score(str(tmp_path), [TALK], card="ldl", **PICKLES)
+
+
+def test_a_value_head_beside_the_weights_is_accounted_for(tmp_path: Path) -> None:
+    MAKERS["skywork-vl"](tmp_path)
+    file = tmp_path / "value_head.safetensors"
+    save_file({**load_file(file), "v_head.other.weight": np.ones((2, 2), dtype=np.float32)}, file)
+    with pytest.raises(ModelError, match=r"holds the weights v_head\.other\.weight"):
+        score(str(tmp_path), [TALK], card="skywork-vl")
+
+
 def test_a_gate_needs_the_tokens_of_its_place(tmp_path: Path) -> None:
     MAKERS["armorm"](tmp_path)
     other = tmp_path / "other.jinja"

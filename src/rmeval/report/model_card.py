@@ -85,7 +85,7 @@ def _ways(found: AboutModel, card: Card) -> Iterator[tuple[str, str, str]]:
         if head.gate:
             yield "gate", " ".join(head.gate), "none"
             place = (
-                f"at the last occurrence of the tokens {list(head.gate_at)}" if head.gate_at else "at the last token"
+                f"at the first of the last tokens {list(head.gate_at)}" if head.gate_at else "at the last token"
             )
             yield "gate is read", place, ""
         rest = {name: value for name, value in head.to_dict().items() if name not in ("layers", "gate", "gate_at")}
