@@ -12,11 +12,11 @@ from rmeval.rendering.conventions import Conventions
 from rmeval.types import Message
 from tests.checkpoints import ENDS_IN_EOS, make_tokenizer
 
-TALK = [Message("user", "why is it so"), Message("assistant", "it is the land")]
-OWN = [Message("system", "what is it"), *TALK]
+TALK = (Message("user", "why is it so"), Message("assistant", "it is the land"))
+OWN = (Message("system", "what is it"), *TALK)
 
 
-def rendered(tmp_path: Path, conventions: Conventions, talk: list[Message] = TALK, bos: bool = True) -> str:
+def rendered(tmp_path: Path, conventions: Conventions, talk: tuple[Message, ...] = TALK, bos: bool = True) -> str:
     options = {"chat_template": ENDS_IN_EOS, "bos_token": "<|bos|>"} if bos else {}
     make_tokenizer(**options).save_pretrained(tmp_path)
     renderer = Renderer(str(tmp_path), None, "trl", conventions=conventions)

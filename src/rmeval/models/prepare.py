@@ -146,11 +146,7 @@ def make_renderer(
         sources=found.sources,
         loaded=found.loaded,
         conventions=Conventions(
-            options.system_role,  # type: ignore[arg-type]
-            options.append_eos,
-            options.strip_bos,
-            options.repeat_bos,
-            options.system_message,
+            options.system_role, options.append_eos, options.strip_bos, options.repeat_bos, options.system_message
         ),
     )
     fingerprint = found.fingerprint

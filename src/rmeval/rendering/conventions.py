@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from rmeval.errors import ModelError
 from rmeval.rendering.boundary import Rendered
 from rmeval.types import Message
 
-__all__ = ["Conventions", "SystemRole", "merged"]
-
-SystemRole = Literal["keep", "merge", "error"]
+__all__ = ["Conventions", "merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Conventions:
         system_message: Content of a system message for conversations without one; may be empty.
     """
 
-    system_role: SystemRole = "keep"
+    system_role: str = "keep"
     append_eos: bool = False
     strip_bos: bool = False
     repeat_bos: bool = False
