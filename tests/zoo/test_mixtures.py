@@ -49,6 +49,19 @@ def test_two_bos_tokens_give_the_scores_of_the_demo(tmp_path: Path) -> None:
     largest_difference("urm", tmp_path, scored("urm", tmp_path), repeat_bos=True)
 
 
+def test_fixed_weights_of_attributes(tmp_path: Path) -> None:
+    """URM for Llama 3 has no gate: the score is the sum of the attributes' means with the weights of its model card."""
+    MAKERS["urm"](tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    without = {name: value for name, value in weights.items() if not name.startswith("weights.")}
+    save_file(without, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"architectures": ["LlamaForSequenceClassification"]}))
+    means = [score(str(tmp_path), [TALK], card="none", reduce=f"index:{2 * number}")[0] for number in range(5)]
+    found = score(str(tmp_path), [TALK], card="urm-fixed")[0]
+    assert found == pytest.approx(np.dot(means, [0.3, 0.74, 0.46, 0.47, -0.33]), abs=2e-6)
+
+
 def test_pickled_heads_are_read_on_request_only(tmp_path: Path) -> None:
     MAKERS["ldl"](tmp_path)
     with pytest.raises(ModelError, match=r"has its head in regression_layer\.pt, a pickle.*use_safetensors=false"):
