@@ -39,6 +39,8 @@ from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
 from rmeval.cli.style_control import style_control_command
+from rmeval.cli.sweep import sweep_command
+from rmeval.cli.sweep_model import sweep_model_command
 from rmeval.cli.token_scores import token_scores_command
 from rmeval.cli.variance import variance_command
 from rmeval.cli.verify import verify_command
@@ -89,6 +91,8 @@ def root(
 
 
 app.command("run", cls=ItemCommand, no_args_is_help=True)(run_command)
+app.command("sweep", cls=ItemCommand, no_args_is_help=True)(sweep_command)
+app.command("sweep-model", hidden=True)(sweep_model_command)  # The process that `sweep` starts for each model.
 app.command("score", no_args_is_help=True)(score_command)
 app.command("token-scores", no_args_is_help=True)(token_scores_command)
 app.command("profile", hidden=True, no_args_is_help=True)(token_scores_command)  # Its name before 0.2.

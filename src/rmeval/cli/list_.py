@@ -28,6 +28,7 @@ class What(StrEnum):
     models = "models"
     protocols = "protocols"
     published = "published"
+    templates = "templates"
 
 
 def list_command(
@@ -38,10 +39,10 @@ def list_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the benchmarks, the forms of MODEL, the protocols of generative judges, or published results."""
+    """List benchmarks, forms of MODEL, protocols of generative judges, published results, or chat templates."""
     if benchmark and what is not What.benchmarks:
         raise RmevalError(f"-b is for benchmarks: leave it out of a list of {what.value}")
-    makers = {What.models: _models, What.protocols: _protocols, What.published: _published}
+    makers = {What.models: _models, What.protocols: _protocols, What.published: _published, What.templates: _templates}
     rows = makers[what]() if what in makers else _benchmarks(benchmark or ())
     if as_json:
         echo_json(rows, indent=1)
@@ -51,6 +52,10 @@ def list_command(
     console = Screen()
     if what is What.models:
         _print_models(console, rows)
+        return
+    if what is What.templates:
+        console.print(_table(rows, ("id", "about")))
+        console.print(Line("\nfor --chat-template; the source of each, and its text: --json", "dim"))
         return
     if what is What.published:
         _print_published(console, rows)
@@ -246,4 +251,19 @@ def _protocols() -> list[dict[str, Any]]:
             "note": card.note,
         }
         for card in built_in_cards().values()
+    ]
+
+
+def _templates() -> list[dict[str, Any]]:
+    from rmeval.rendering.named_templates import named_templates
+
+    return [
+        {
+            "id": one.name,
+            "about": one.about,
+            "source": one.source,
+            "special tokens": one.special_tokens,
+            "text": one.text,
+        }
+        for one in named_templates().values()
     ]
