@@ -70,11 +70,21 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
         found, own = _given(found, name, value)
         text = f"{name}={json.dumps(value, ensure_ascii=False)}"
         (changed if own else kept).append(text)
-    if card.head is not None and not is_address(spec) and found.layout is None and found.head is None:
-        found = replace(found, layout=card.head)
-        kept.append(f"layout={card.head.title}")
+    if not is_address(spec):
+        found = _with_layouts(card, found, kept)
     _tell(card, kept, changed)
     return replace(found, card=card.name)
+
+
+def _with_layouts(card: Card, options: ModelOptions, kept: list[str]) -> ModelOptions:
+    """The options with the layouts of a card's head and steps; those that are set are added to `kept`."""
+    if card.head is not None and options.layout is None and options.head is None:
+        options = replace(options, layout=card.head)
+        kept.append(f"layout={card.head.title}")
+    if card.steps is not None and options.steps is None:
+        options = replace(options, steps=card.steps)
+        kept.append(f"steps={card.steps.title}")
+    return options
 
 
 def _tell(card: Card, kept: Sequence[str], changed: Sequence[str]) -> None:
