@@ -146,7 +146,12 @@ def make_renderer(
         sources=found.sources,
         loaded=found.loaded,
         conventions=Conventions(
-            options.system_role, options.append_eos, options.strip_bos, options.repeat_bos, options.system_message
+            options.system_role,
+            options.append_eos,
+            options.strip_bos,
+            options.repeat_bos,
+            options.system_message,
+            last=engine.description.score_token if options.layout and options.layout.appends else None,
         ),
     )
     fingerprint = found.fingerprint

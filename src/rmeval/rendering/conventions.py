@@ -26,6 +26,7 @@ class Conventions:
         strip_bos: Whether the BOS at the beginning of a sequence is left out.
         repeat_bos: Whether the BOS at the beginning of a sequence is written twice.
         system_message: Content of a system message for conversations without one; may be empty.
+        last: Id of the token that a sequence gets which does not end with it.
     """
 
     system_role: str = "keep"
@@ -33,11 +34,12 @@ class Conventions:
     strip_bos: bool = False
     repeat_bos: bool = False
     system_message: str | None = None
+    last: int | None = None
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.strip_bos or self.repeat_bos
+        return self.append_eos or self.strip_bos or self.repeat_bos or self.last is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -104,6 +106,8 @@ class Conventions:
             one = replace(one, tokens=np.concatenate([one.tokens[:1], one.tokens]), start=start)
         if self.append_eos and one.tokens[-1:].tolist() != [tokenizer.eos_token_id]:
             one = replace(one, tokens=np.append(one.tokens, np.int32(tokenizer.eos_token_id)))
+        if self.last is not None and one.tokens[-1:].tolist() != [self.last]:
+            one = replace(one, tokens=np.append(one.tokens, np.int32(self.last)))
         return one
 
 

@@ -47,7 +47,7 @@ def _about(found: AboutModel) -> Iterator[str]:
         if card.reference:
             yield f"reference: {card.reference}; largest difference of a score in float32: {card.difference:.1e}"
         if card.reason:
-            yield card.reason
+            yield card.reason.removesuffix(".")
         yield f"layout: {card.source}"
     yield f"card: {found.found}"
     if found.members:
@@ -58,7 +58,7 @@ def _about(found: AboutModel) -> Iterator[str]:
 
 def _notes(found: AboutModel) -> Iterator[str]:
     if found.card is not None:
-        yield from found.card.notes
+        yield from (note.removesuffix(".") for note in found.card.notes)
     for board, row in found.published:
         yield from (f"{board.name}: {note}" for note in row.notes)
 
