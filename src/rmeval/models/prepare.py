@@ -35,13 +35,7 @@ if TYPE_CHECKING:
     from rmeval.rendering.chat import Boundary, Rendered, Renderer
     from rmeval.rendering.tokenizer import LoadedTokenizer
 
-__all__ = [
-    "Preparation",
-    "TokenReader",
-    "current_fingerprint",
-    "find_engine",
-    "make_renderer",
-]
+__all__ = ["Preparation", "TokenReader", "current_fingerprint", "find_engine", "make_renderer"]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may use any token of their input."""
