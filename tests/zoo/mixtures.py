@@ -304,6 +304,15 @@ def skywork_vl(folder: Path) -> None:
     save_file(beside, folder / "value_head.safetensors", metadata={"format": "pt"})
 
 
+def sarm(folder: Path) -> None:
+    """SARM: the first half of the layers, and a linear layer on the features of a sparse autoencoder."""
+    head: dict[str, tuple[int, ...]] = {"score.weight": (1, 64), "sae.pre_bias": (HIDDEN,), "sae.latent_bias": (64,)}
+    head |= {"sae.encoder.weight": (64, HIDDEN), "sae.decoder.weight": (HIDDEN, 64)}
+    own: dict[str, Any] = {"architectures": ["LlamaSARM"], "num_hidden_layers": 2 * LAYERS, "num_labels": 1}
+    own |= {"sae_k": 9, "sae_latent_size": 64, "sae_hidden_state_source_layer": LAYERS, "sarm_use_topk": True}
+    _write(folder, "llama", 113, head, own)
+
+
 _VISION_BLOCK: Shapes = {
     "norm1.weight": (HIDDEN,),
     "norm2.weight": (HIDDEN,),
@@ -329,6 +338,7 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "qwen-math-rm": qwen_rm,
     "worldpm": qwen_rm,
     "skywork-vl": skywork_vl,
+    "sarm": sarm,
 }
 """By name of a checkpoint: the function that writes it."""
 NO_SYSTEM = ("grm-mlp", "ldl", "qrm-gemma2")
