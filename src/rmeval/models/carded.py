@@ -13,6 +13,7 @@ from rmeval.errors import ModelError
 from rmeval.hub import is_hub_id
 from rmeval.models.cards.card import Card, card_of, card_of_architecture, find_card
 from rmeval.models.options import GROUPS, ModelOptions
+from rmeval.protocols.step_layout import StepLayout
 from rmeval.repository import read_config
 
 __all__ = ["apply_card", "card_for"]
@@ -64,9 +65,8 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     if card.head is not None and found.layout is None and found.head is None:
         found = replace(found, layout=card.head)
         kept.append(f"layout={card.head.title}")
-    if card.steps is not None and found.steps is None:
-        found = replace(found, steps=card.steps)
-        kept.append(f"steps={card.steps.title}")
+    if card.steps is not None:
+        found = _with_steps(found, card.steps, kept, changed)
     if kept:
         logger.warning("the card %s (%s) sets %s", card.name, card.status, ", ".join(kept))
     if changed:
@@ -76,6 +76,15 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
             ", ".join(changed),
         )
     return replace(found, card=card.name)
+
+
+def _with_steps(options: ModelOptions, steps: StepLayout, kept: list[str], changed: list[str]) -> ModelOptions:
+    """The options with a card's step layout unless the user gave another; notes whether the user did."""
+    others = options.steps not in (None, steps)
+    (changed if others else kept).append(f"steps={steps.title}")
+    if options.split_steps is not None and not others:
+        changed.append(f"split_steps={steps.split!r}")
+    return replace(options, steps=options.steps or steps)
 
 
 def _given(options: ModelOptions, name: str, value: Any) -> tuple[ModelOptions, bool]:
