@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import rmeval
 from rmeval.models import RewardModel
@@ -95,3 +97,24 @@ def test_the_step_layout_is_what_makes_them_equal(tmp_path: Path) -> None:
         options: dict[str, Any] = {"card": "reason-eval-7b", "steps": replace(layout, **changed), "device": "cpu"}
         found = np.concatenate(steps_of(rmeval.load_model(str(folder), **options)))
         assert np.abs(found - own).max() > 1e-3, changed
+
+
+def test_a_label_among_all_tokens(tmp_path: Path) -> None:
+    """The score `vocabulary`, which PRMBench takes of RLHFlow's models, is a softmax of all logits."""
+    folder = zoo.rlhflow_prm(tmp_path / "model")
+    layout = find_card("rlhflow-prm").steps
+    assert layout is not None
+    steps = replace(layout, score="vocabulary", labels=("+",))
+    found = steps_of(rmeval.load_model(str(folder), steps=steps, device="cpu"))
+    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
+    (plus,) = tokenizer("+", add_special_tokens=False)["input_ids"]
+    for (question, own), scores in zip(zoo.INPUTS, found, strict=True):
+        talk: list[dict[str, str]] = []
+        for number, (step, score) in enumerate(zip(own, scores, strict=True)):
+            talk += [{"role": "user", "content": step if number else f"{question} {step}"}]
+            ids = tokenizer.apply_chat_template(
+                talk, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+            )["input_ids"]
+            with torch.inference_mode():
+                assert score == pytest.approx(float(network(ids).logits[0, -1].softmax(-1)[plus]), abs=2e-6)
+            talk += [{"role": "assistant", "content": "+"}]
