@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rmeval.cache import Sources, checked
@@ -353,7 +352,7 @@ class Preparation:
                 yield [
                     observation
                     for index, values in zip(reading.indices, reading.values, strict=True)
-                    for observation in ready[index].observations(partial(_given, observe, values))
+                    for observation in ready[index].observations(lambda one: observe(one, values))  # noqa: B023  It is called at once.
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
@@ -387,7 +386,3 @@ class Preparation:
 
     def _exceeds(self, one: Rendered) -> bool:
         return self.longest is not None and len(one.tokens) > self.longest
-
-
-def _given(observe: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
-    return observe(one, values)
