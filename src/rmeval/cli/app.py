@@ -13,6 +13,7 @@ from rmeval.cli.bon import bon_command
 from rmeval.cli.build.app import build_app
 from rmeval.cli.bundle import bundle_command
 from rmeval.cli.candidates import candidates_command
+from rmeval.cli.card import card_command
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
@@ -124,4 +125,5 @@ app.command("export", no_args_is_help=True)(export_command)
 app.add_typer(build_app, name="build")
 app.add_typer(leaderboard_app, name="leaderboard")
 app.command("list")(list_command)
+app.command("card", no_args_is_help=True)(card_command)
 app.command("demo")(demo_command)

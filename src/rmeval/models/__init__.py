@@ -13,6 +13,7 @@ from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, shortened
 from rmeval.models.options import (
     COMPARATOR_OPTIONS,
+    CONVENTION_OPTIONS,
     HEAD_OPTIONS,
     IMPLICIT_OPTIONS,
     JUDGE_OPTIONS,
@@ -230,7 +231,7 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     if options.kind == "comparator":
         from rmeval.models.comparator import Comparator
 
-        refuse(options, IMPLICIT_OPTIONS, "a comparator", OTHER_KINDS)
+        refuse(options, (*IMPLICIT_OPTIONS, *CONVENTION_OPTIONS), "a comparator", OTHER_KINDS)
         return Comparator(spec, options, name)
     refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier", OTHER_KINDS)
     from rmeval.models.classifier import Classifier

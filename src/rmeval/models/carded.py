@@ -56,6 +56,8 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     kept: list[str] = []
     changed: list[str] = []
     for name, value in card.load.items():
+        if name == "revision" and not is_hub_id(spec):
+            continue
         found, own = _given(found, name, value)
         text = f"{name}={json.dumps(value, ensure_ascii=False)}"
         (changed if own else kept).append(text)

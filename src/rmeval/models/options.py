@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMPARATOR_OPTIONS",
+    "CONVENTION_OPTIONS",
     "GROUPS",
     "HEAD_OPTIONS",
     "IMPLICIT_OPTIONS",
@@ -42,6 +43,7 @@ _MOST = 1_000_000_000
 """Upper bound of the options `batch_size` and `max_length`."""
 
 Overlength = Literal["error", "skip", "truncate-left"]
+SystemRole = Literal["keep", "merge", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,16 @@ class ModelOptions:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         revision: Branch, tag or commit on the hub.
         tokenizer: Path or hub id of another tokenizer.
-        chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
+        chat_template: Path of a Jinja file, or name of an included template such as `tulu`, to use instead of the
+            tokenizer's own template.
         template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
         tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; if any are given, the
             class's tokens are used where they differ from those of `tokenizer.json`.
         allow_dropped_roles: Roles whose messages the chat template may leave out.
+        system_role: What becomes of system messages: the chat template shows them (`keep`), they begin the user's next
+            message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
+        append_eos: Whether a sequence that does not end with the EOS token gets one.
+        strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
             `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
@@ -114,6 +121,9 @@ class ModelOptions:
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     tokenizer_kwargs: Mapping[str, Any] = field(default_factory=dict)
     allow_dropped_roles: tuple[str, ...] = ()
+    system_role: str = "keep"
+    append_eos: bool = False
+    strip_bos: bool = False
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -184,6 +194,7 @@ def check_options(options: ModelOptions) -> None:
         ModelError: If one is not valid.
     """
     _check_forms(options)
+    _check_choices(options)
     _check(options)
 
 
@@ -194,6 +205,15 @@ def _check_forms(options: ModelOptions) -> None:
             raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
     if isinstance(roles := options.allow_dropped_roles, str):
         raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
+
+
+def _check_choices(options: ModelOptions) -> None:
+    for name, chosen, choices in (
+        ("length policy", options.on_overlength, get_args(Overlength)),
+        ("`system_role`", options.system_role, get_args(SystemRole)),
+    ):
+        if chosen not in choices:
+            raise ModelError(f"there is no {name} {chosen!r}: {chosen_from(chosen, choices)}")
 
 
 _MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
@@ -216,10 +236,6 @@ def _check(options: ModelOptions) -> None:
             raise ModelError(f"{secret} is in {given}, which are stored in the run folder: set HF_TOKEN instead")
     if not 0 <= options.min_label_mass <= 1:
         raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
-    if options.on_overlength not in (policies := get_args(Overlength)):
-        raise ModelError(
-            f"there is no length policy {options.on_overlength!r}: {chosen_from(options.on_overlength, policies)}"
-        )
 
 
 REPLICA_OPTIONS = ("replicas", "gpus_per_replica", "ray_address", "replica_engine")
@@ -228,6 +244,8 @@ SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
 JUDGE_OPTIONS = ("judge",)
 """Options of judges only."""
+CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos")
+"""Options of conversations that end in a response, as classifiers and implicit rewards read them."""
 SERVED_OPTIONS = (
     *SERVER_OPTIONS,
     "tokenizer",
@@ -235,6 +253,7 @@ SERVED_OPTIONS = (
     "chat_template",
     "template_kwargs",
     "allow_dropped_roles",
+    *CONVENTION_OPTIONS,
     "trust_remote_code",
     "batch_size",
     "max_length",
@@ -246,6 +265,7 @@ SERVED_OPTIONS = (
 RENDERING_OPTIONS = (
     "chat_template",
     "template_kwargs",
+    *CONVENTION_OPTIONS,
     "tokenizer_kwargs",
     "trust_remote_code",
     "max_length",
@@ -266,6 +286,7 @@ OTHER_KINDS = {
     **dict.fromkeys(IMPLICIT_OPTIONS, _IMPLICIT),
     "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
     **dict.fromkeys(COMPARATOR_OPTIONS, "for a model that compares two responses give `kind` comparator"),
+    **dict.fromkeys(CONVENTION_OPTIONS, "for a model that reads one response give `kind` classifier or implicit"),
     **dict.fromkeys(HEAD_OPTIONS, "for a model with a head leave `ref_model` and `kind` implicit out"),
     **dict.fromkeys(REPLICA_OPTIONS, "give `engine` ray"),
     **_OTHER_PLACES,

@@ -127,6 +127,7 @@ def make_renderer(
     """
     try:
         from rmeval.rendering.chat import Renderer
+        from rmeval.rendering.conventions import Conventions
     except ModuleNotFoundError as error:
         raise need_extra(error, f"the tokenizer of {engine.description.name}") from error
 
@@ -144,6 +145,7 @@ def make_renderer(
         allowed=options.allow_dropped_roles,
         sources=found.sources,
         loaded=found.loaded,
+        conventions=Conventions(options.system_role, options.append_eos, options.strip_bos),  # type: ignore[arg-type]
     )
     fingerprint = found.fingerprint
     if options.tokenizer_kwargs:
