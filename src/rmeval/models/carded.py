@@ -64,6 +64,9 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     if card.head is not None and found.layout is None and found.head is None:
         found = replace(found, layout=card.head)
         kept.append(f"layout={card.head.title}")
+    if card.steps is not None and found.steps is None:
+        found = replace(found, steps=card.steps)
+        kept.append(f"steps={card.steps.title}")
     if kept:
         logger.warning("the card %s (%s) sets %s", card.name, card.status, ", ".join(kept))
     if changed:

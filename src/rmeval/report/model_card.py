@@ -92,7 +92,7 @@ def _ways(found: AboutModel, card: Card) -> Iterator[tuple[str, str, str]]:
         for name, value in rest.items():
             yield name, _text(value), ""
     if card.steps is not None:
-        for name, value in card.steps.items():
+        for name, value in card.steps.to_dict().items():
             yield f"steps: {name}", _text(value), ""
     for one in found.settings:
         yield one.name, _text(one.value), _text(one.default)

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from rmeval.engines.head_layout import HeadLayout, read_layout
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
+from rmeval.protocols.step_layout import StepLayout, read_steps
 
 __all__ = ["LOADING", "Card", "Known", "all_cards", "card_of", "card_of_architecture", "find_card", "read_cards"]
 
@@ -72,7 +73,7 @@ class Card:
     architectures: tuple[str, ...] = ()
     load: Mapping[str, Any] = field(default_factory=dict)
     head: HeadLayout | None = None
-    steps: Mapping[str, Any] | None = None
+    steps: StepLayout | None = None
     model: str = ""
     known: tuple[Known, ...] = ()
 
@@ -156,6 +157,8 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
         }
         if "head" in stated:
             given["head"] = read_layout(stated["head"], f"{place}: head")
+        if "steps" in stated:
+            given["steps"] = read_steps(stated["steps"], f"{place}: steps")
         yield Card(**given)
 
 
