@@ -59,8 +59,12 @@ def test_the_best_come_first_and_failures_last(whole: Result) -> None:
     ]
     assert rows[1]["difference"] == pytest.approx(-0.05)
     assert rows[3]["reason"] == "it is not on the hub"
-    parts = [row for row in flat_rows(view) if row["table"] == "parts" and row["name"] == "urm"]
-    assert {row["number"] for row in parts} >= {"hard", "chat average"}
+    parts = {row["name"]: row for row in flat_rows(view) if row["table"] == "parts"}
+    assert list(parts) == ["infly/INF-ORM-Llama3.1-70B", "urm"]
+    assert (parts["urm"]["hard published"], parts["urm"]["chat average published"]) == (0.53, 0.712)
+    # The longest response is always better in Easy, and never in Hard.
+    assert (parts["urm"]["hard value"], parts["urm"]["hard value high"] < 0.53) == (0.0, True)
+    assert "hard" in parts["urm"]["contradicted"]
     text = markdown_text([view])
     assert "failed: somebody/lost, it is not on the hub" in text
     assert "published: RM-Bench's leaderboard (2025-07-23), https://github.com/THU-KEG/RM-Bench-Leaderboard" in text
@@ -82,9 +86,10 @@ def test_a_partial_run_says_so(whole: Result) -> None:
     assert (row["verdict"], row["difference"]) == ("not comparable", None)
     assert row["state"] == "partial: 50 items at random (seed 0)"
     assert (
-        "infly/INF-ORM-Llama3.1-70B is not comparable with its published number: it is of 50 items at random (seed 0)"
-        in view.notes
-    )
+        "not comparable with its published number, because a run is of 50 items at random (seed 0): "
+        "infly/INF-ORM-Llama3.1-70B"
+    ) in view.notes
+    assert [table.name for table in view.tables] == ["sweep"]
 
 
 def test_what_would_run() -> None:

@@ -19,7 +19,7 @@ from tests.sweep import published_models
 BROKEN, KILLED = "openbmb/Eurus-RM-7b", "RLHFlow/ArmoRM-Llama3-8B-v0.1"
 LIST = f"""
 models:
-  - Skywork/Skywork-Reward-V2-Qwen3-0.6B
+  - {{id: Skywork/Skywork-Reward-V2-Qwen3-0.6B, max_length: 512}}
   - infly/INF-ORM-Llama3.1-70B
   - {BROKEN}
   - {{id: {KILLED}, batch_size: 1}}
