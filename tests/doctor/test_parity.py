@@ -244,7 +244,7 @@ def vllm_of(folder: Path, template: str | None = None, shift: float = 0.0) -> di
         return tokens
 
     def scores(content: Any) -> list[float]:
-        (reading,) = model.engine.run([rendered(content)], model.readout())
+        (reading,) = model.engine.run([rendered(content)], model.readout(()))
         return [float(reading.values[0][0]) + shift]
 
     def tokens(body: Any) -> Any:

@@ -68,7 +68,7 @@ def test_text(name: str, conversation: str, form: str, renderers: dict[tuple[str
 @pytest.mark.parametrize(("name", "kind"), IDS)
 def test_token_ids(name: str, kind: str, renderers: dict[tuple[str, str], Renderer]) -> None:
     renderer = renderers[name, kind]
-    messages = [Message(one["role"], one["content"]) for one in EXPECTED["conversations"]["tokens"]]
+    messages = tuple(Message(one["role"], one["content"]) for one in EXPECTED["conversations"]["tokens"])
     (one,) = renderer.render([messages])
     assert one.error is None
     assert one.tokens.tolist() == TEMPLATES[name]["ids"][kind]

@@ -8,7 +8,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from rmeval.api import score
+from rmeval.doctor.export import export_model
 from rmeval.errors import ModelError
+from tests.command import command
 from tests.zoo.bodies import CONVERSATIONS, WITH_SYSTEM, body_config, body_weights, numbers, write_checkpoint
 from tests.zoo.expected_scores import largest_difference
 
@@ -56,3 +58,11 @@ def test_a_class_of_a_card_is_a_hint(tmp_path: Path, caplog: pytest.LogCaptureFi
     with pytest.raises(ModelError):
         score(str(inf_orm(tmp_path / "model")), [TALKS[0]])
     assert "names a class of the card inf-orm: give `card` inf-orm" in caplog.text
+
+
+def test_doctor_examines_such_a_head_and_export_refuses_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = inf_orm(tmp_path / "model")
+    done = command(capsys, "doctor", str(folder), "--card", "inf-orm", "-b", "rm-bench-synthetic", "--n-items", "2")
+    assert done.code == 0 and "read at '<|eot_id|>'" in done.out, done
+    with pytest.raises(ModelError, match="has a head of several layers"):
+        export_model(str(folder), tmp_path / "out", card="inf-orm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -50,7 +51,7 @@ def list_command(
 
     console = Screen()
     if what is What.models:
-        console.print(_table(rows, ("id", "kind", "about")))
+        _print_models(console, rows)
         return
     if what is What.templates:
         console.print(_table(rows, ("id", "about")))
@@ -86,7 +87,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         number = column in ("items", "models", "contradict")
-        table.add_column(column, justify="right" if number else "left", no_wrap=column == "id")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column in ("id", "card"))
     for row in rows:
         table.add_row(*(Line(_cell(row, column)) for column in columns))
     return table
@@ -99,7 +100,7 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
     if column == "options":
         return ", ".join(value)
     # A benchmark with 0 expected items has any number of them.
-    return str(value or ("0" if column == "contradict" else "any"))
+    return str(value or ("0" if column in ("contradict", "models") else "any"))
 
 
 def _benchmarks(further: Sequence[str]) -> list[dict[str, Any]]:
@@ -160,7 +161,42 @@ def _models() -> list[dict[str, Any]]:
         },
     ]
     rows += [{"id": f"baseline:{name}", "kind": "baseline", "about": about[name]} for name in BASELINES]
-    return rows + [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]
+    rows += [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]
+    return rows + _cards()
+
+
+def _cards() -> list[dict[str, Any]]:
+    """A row of each family of published models, and one of each model that the files list under it."""
+    from rmeval.models.cards import all_cards
+
+    return [
+        {
+            "id": card.model or card.name,
+            "kind": "published" if card.model else "card",
+            "about": card.about,
+            "card": card.name,
+            "status": card.status,
+        }
+        for card in all_cards()
+    ]
+
+
+def _print_models(console: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rmeval.report.model_card import STATUSES
+    from rmeval.report.terminal import Line
+
+    listed = Counter(row["card"] for row in rows if row["kind"] == "published")
+    console.print(_table([row for row in rows if row["kind"] not in ("card", "published")], ("id", "kind", "about")))
+    families = [{**row, "models": listed[row["id"]]} for row in rows if row["kind"] == "card"]
+    console.print()
+    console.print(_table([{**row, "card": row["id"]} for row in families], ("card", "status", "models", "about")))
+    for line in (
+        "",
+        *(f"{status}: {meaning}" for status, meaning in STATUSES.items()),
+        "a model's card: rmeval card MODEL; a card applies by the model's id on the hub, or by --card; models: those "
+        "listed by their id (--json), besides others whose id fits a pattern",
+    ):
+        console.print(Line(line, "dim"))
 
 
 def _print_published(console: Screen, rows: Sequence[Mapping[str, Any]]) -> None:

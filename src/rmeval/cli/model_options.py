@@ -101,10 +101,17 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "split_steps": (
+        Annotated[str | None, _model("For process rewards: text between the steps of a response, such as '\\n'.")],
+        None,
+    ),
     "scale": (Annotated[float, _model("Factor that multiplies the score; -1 for a cost.")], 1.0),
     "shift": (Annotated[float, _model("Number added to the scaled score.")], 0.0),
     "kind": (
-        Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
+        Annotated[
+            str,
+            _model("auto, classifier, comparator (of two responses), implicit (auto with --ref-model), or process."),
+        ],
         "auto",
     ),
     "engine": (

@@ -179,7 +179,7 @@ def _ways(model: Classifier, sample: _Sample, done: Callable[[int], None]) -> It
         f"batches of {BATCH}": engine.batched(BATCH),
         "prefix tree": engine,
     }
-    readout = model.readout()
+    readout = model.readout(sample.sequences)
     for number, (name, own) in enumerate(engines.items()):
         scores = np.full(sample.count, np.nan)
         for reading in own.run(sample.sequences, readout):
@@ -237,7 +237,7 @@ def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Find
     if model.labels is None:
         return
     sample = sequences[:32]
-    readings = model.engine.run(sample, model.readout())
+    readings = model.engine.run(sample, model.readout(sample))
     mean = float(np.mean([model.labels.mass(values) for reading in readings for values in reading.values]))
     if mean < model.options.min_label_mass:
         yield Finding("problem", model.labels.trouble(model.engine, mean, len(sample), sample))
@@ -254,7 +254,7 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
         yield Finding(
             "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
         )
-    elif isinstance(sharing, str) and not isinstance(model.readout(), Pooled):
+    elif isinstance(sharing, str) and not isinstance(model.readout(()), Pooled):
         yield Finding("note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}): scoring takes longer")
 
 

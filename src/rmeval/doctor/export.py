@@ -159,6 +159,11 @@ def _loaded(model: str, options: ModelOptions) -> tuple[Classifier, HFEngine]:
     if not isinstance(loaded, Classifier) or not isinstance(loaded.engine, HFEngine) or loaded.labels is not None:
         raise ModelError(f"{model} is not a checkpoint with a value head: give the folder or hub id of one")
     refuse(loaded.options, CONVENTION_OPTIONS, "an export, whose rendering is that of its chat template,")
+    if loaded.options.layout is not None:
+        raise ModelError(
+            f"{model} has a head of several layers ({loaded.options.layout.title}), which servers do not run: use it "
+            "with the engine hf"
+        )
     network = loaded.engine.network
     if changed := [name for name in options.model_kwargs if hasattr(network.config, name)]:
         raise ModelError(
@@ -239,7 +244,7 @@ def _sequences(model: Classifier, conversations: Sequence[Conversation]) -> list
 
 def _scores(model: Classifier, engine: HFEngine, sequences: Sequence[TokenArray]) -> FloatArray:
     found = np.full(len(sequences), np.nan)
-    for reading in engine.batched(1).run(sequences, model.readout()):
+    for reading in engine.batched(1).run(sequences, model.readout(sequences)):
         for index, values in zip(reading.indices, reading.values, strict=True):
             found[index] = model.score_of(values)
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rmeval.engines import LastLogits, LastToken, Pooled
+from rmeval.engines import AtPositions, LastLogits, LastToken, Pooled
 from rmeval.errors import ModelError
 from rmeval.models.classifier import Classifier
 
@@ -57,16 +57,18 @@ def place(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Findin
         sequences: Tokens of conversations.
     """
     tokenizer, engine = model.texts.renderer.tokenizer, engine_of(model)
-    readout = model.readout()
+    readout = model.readout(())
     read = str(engine.facts().get("readout", {}).get("read", ""))
     if isinstance(readout, Pooled):
         yield Finding("ok", f"it pools: its score is computed from {_pooled(engine, tokenizer)}")
         return
-    if not isinstance(readout, LastToken | LastLogits) or read.startswith("own forward"):
+    if not isinstance(readout, LastToken | LastLogits | AtPositions) or read.startswith("own forward"):
         yield Finding("ok", f"its own forward determines where the score is read ({read})")
         return
     what = "the logits are" if isinstance(readout, LastLogits) else "the head is"
     last = Counter(int(tokens[-1]) for tokens in sequences)
+    if isinstance(readout, AtPositions):
+        what = "the head, whose gate is read elsewhere, is"
     if len(last) > 1:
         yield Finding(
             "note",

@@ -95,7 +95,7 @@ class Classifier:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Score each request's conversation once."""
-        batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
+        batches = self.texts.observe(self.engine, requests, self.readout, self._observation)
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
     def token_scores(self, requests: Sequence[Request]) -> Iterator[tuple[int, TokenScores]]:
@@ -111,7 +111,7 @@ class Classifier:
             ModelError: If the head cannot be read at single tokens, or a conversation is too long or rejected by the
                 template.
         """
-        readout = self.readout()
+        readout = self._own()
         if not isinstance(readout, LastToken):
             raise ModelError(
                 f"{self.name} cannot be read at single tokens: token scores need a causal network with a head"
@@ -148,17 +148,20 @@ class Classifier:
             return None
         return Labels(self._logits, renderer, options.min_label_mass, self.name)
 
-    def readout(self) -> Readout:
-        """The readout of the score.
+    def readout(self, sequences: Sequence[TokenArray]) -> Readout:
+        """The readout of the score of some sequences, and of the gate of a head that has one elsewhere.
+
+        Args:
+            sequences: The token ids of each sequence.
 
         Raises:
             ModelError: If the network cannot be loaded, or its layout is unknown.
         """
-        return self._logits or self.engine.own_readout()
+        return self._gates.readout(self._own(), sequences)
 
-    def _readout(self, sequences: Sequence[TokenArray]) -> Readout:
-        """The readout of the score of some sequences, and of the gate of a head that has one elsewhere."""
-        return self._gates.readout(self.readout(), sequences)
+    def _own(self) -> Readout:
+        """The readout of the head or the logits at the last token."""
+        return self._logits or self.engine.own_readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         mass = {} if self.labels is None else self.labels.note(one.tokens, values)

@@ -18,6 +18,7 @@ from rmeval.transport.options import ServerOptions
 if TYPE_CHECKING:
     from rmeval.engines import InMemory
     from rmeval.engines.head_layout import HeadLayout
+    from rmeval.protocols.step_layout import StepLayout
 
 __all__ = [
     "COMPARATOR_OPTIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "REPLICA_OPTIONS",
     "SERVED_OPTIONS",
     "SERVER_OPTIONS",
+    "STEP_OPTIONS",
     "ModelOptions",
     "check_options",
     "model_options",
@@ -79,8 +81,8 @@ class ModelOptions:
             or `weights:A,B,...`.
         scale: Factor of the score; -1 for a model that returns a cost.
         shift: Number added to the scaled score.
-        kind: Kind of model: `classifier`, `comparator` or `implicit`; `auto` selects a classifier unless there is a
-            reference model.
+        kind: Kind of model: `classifier`, `comparator`, `implicit` or `process`; `auto` selects a classifier unless
+            there is a reference model, or a step layout.
         base_model: Path or hub id of an adapter's base model, if not the one in the adapter's config.
         ref_model: Path or hub id of the reference model of an implicit reward, or `(model, tokenizer)`; an adapter's
             default is its base.
@@ -109,6 +111,9 @@ class ModelOptions:
         card: How a published model is loaded: `auto` (by its hub id, if there is a card), `none`, the name of a card, a
             model's id, or a TOML file.
         layout: Layout of a head of several layers, which a card gives.
+        steps: How a process reward model reads the steps of a response, which a card gives.
+        split_steps: For process reward models: text at which a response is split into steps, such as a line break,
+            also written as a backslash and n; by default as the card says.
         server: How a server is called; its fields can also be given as keywords of `load_model`.
         judge: Protocol, votes, orders and sampling of a generative judge; likewise.
     """
@@ -153,6 +158,8 @@ class ModelOptions:
     bounded_ok: bool = False
     card: str = "auto"
     layout: HeadLayout | None = None
+    steps: StepLayout | None = None
+    split_steps: str | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     judge: JudgeOptions = field(default_factory=JudgeOptions)
 
@@ -273,6 +280,7 @@ RENDERING_OPTIONS = (
 )
 """Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
 HEAD_OPTIONS = ("head", "layout", "reduce", "scale", "shift")
+STEP_OPTIONS = ("steps", "split_steps")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
 _IMPLICIT = (
@@ -287,6 +295,7 @@ OTHER_KINDS = {
     "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
     **dict.fromkeys(COMPARATOR_OPTIONS, "for a model that compares two responses give `kind` comparator"),
     **dict.fromkeys(CONVENTION_OPTIONS, "for a model that reads one response give `kind` classifier or implicit"),
+    **dict.fromkeys(STEP_OPTIONS, "for a process reward model give its `card`, and leave `kind` out"),
     **dict.fromkeys(HEAD_OPTIONS, "for a model with a head leave `ref_model` and `kind` implicit out"),
     **dict.fromkeys(REPLICA_OPTIONS, "give `engine` ray"),
     **_OTHER_PLACES,

@@ -20,6 +20,7 @@ from rmeval.models.options import (
     OTHER_KINDS,
     REPLICA_OPTIONS,
     SERVER_OPTIONS,
+    STEP_OPTIONS,
     ModelOptions,
     refuse,
 )
@@ -215,7 +216,7 @@ class _Input(NamedTuple):
     asked: list[Asked]
 
 
-_OTHERS = (*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, *CONVENTION_OPTIONS)
+_OTHERS = (*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, *CONVENTION_OPTIONS, *STEP_OPTIONS)
 """Options of models that are not judges."""
 
 
