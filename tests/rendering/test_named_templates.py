@@ -106,6 +106,14 @@ def test_the_list_of_templates(capsys: pytest.CaptureFixture[str]) -> None:
     assert "oasst_pythia" in shown and "--chat-template" in shown
 
 
+def test_the_documentation_lists_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "chat-templates.md").read_text()
+    rows = [
+        f"| `{one.name}` | {one.about} | {one.source} | {one.special_tokens} |" for one in named_templates().values()
+    ]
+    assert [line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 5] == rows
+
+
 # The special tokens.
 
 
