@@ -41,8 +41,8 @@ def talk(*contents: str, system: str | None = None) -> Talk:
     return turns if system is None else [{"role": "system", "content": system}, *turns]
 
 
-def messages(turns: Talk) -> list[Message]:
-    return [Message(one["role"], one["content"]) for one in turns]
+def messages(turns: Talk) -> tuple[Message, ...]:
+    return tuple(Message(one["role"], one["content"]) for one in turns)
 
 
 PLAIN, SYSTEM = talk("what is it", "it is so"), talk("what is it", "it is so", system="why")
@@ -169,6 +169,7 @@ def test_strip_bos_leaves_out_one_bos(classifier: Path) -> None:
 
 
 def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None:
+    options: dict[str, Any]
     for options, template, message in (
         ({"append_eos": True}, OPEN + "<|im_end|>", r"end with EOS already, so `append_eos` has"),
         ({"strip_bos": True}, CHATML, r"do not begin with BOS, so `strip_bos` has no effect: leave it out"),
@@ -178,7 +179,7 @@ def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None
     folder = make_checkpoint(tmp_path / "bare", tokenizer=make_tokenizer(chat_template=OPEN, eos_token=None))
     for option, name in (("append_eos", "EOS"), ("strip_bos", "BOS")):
         with pytest.raises(ModelError, match=rf"has no {name} token: leave `{option}` out"):
-            rmeval.load_model(str(folder), **{option: True})
+            rmeval.load_model(str(folder), None, **{option: True})
 
 
 @pytest.mark.parametrize("option", ["system_role", "append_eos", "strip_bos"])
@@ -189,7 +190,7 @@ def test_models_that_do_not_read_conversations_with_a_response_refuse_them(optio
         ({"protocol": "ab@1"}, "a judge"),
     ):
         with pytest.raises(ModelError, match=rf"{what}.* does not use `{option}`: leave it out"):
-            load_model(str(classifier), **options, **{option: value})
+            load_model(str(classifier), None, **options, **{option: value})
     with pytest.raises(ModelError, match=rf"baseline:longest does not use `{option}`"):
         load_model("baseline:longest", **{option: value})
 
