@@ -86,7 +86,7 @@ def tokens(folder: Path, turns: Talk, template: str | None = None, **conventions
 )
 def test_system_messages_begin_the_next_message_of_the_user(turns: Talk, expected: Talk | None) -> None:
     found = merged(messages(turns))
-    assert found == (None if expected is None else messages(expected))
+    assert found == (None if expected is None else list(messages(expected)))
 
 
 def test_merge_is_scored_as_if_the_user_had_written_it(classifier: Path) -> None:
@@ -169,17 +169,17 @@ def test_strip_bos_leaves_out_one_bos(classifier: Path) -> None:
 
 
 def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None:
-    options: dict[str, Any]
-    for options, template, message in (
+    cases: tuple[tuple[dict[str, Any], str, str], ...] = (
         ({"append_eos": True}, OPEN + "<|im_end|>", r"end with EOS already, so `append_eos` has"),
         ({"strip_bos": True}, CHATML, r"do not begin with BOS, so `strip_bos` has no effect: leave it out"),
-    ):
+    )
+    for options, template, message in cases:
         with pytest.raises(ModelError, match=message):
             rmeval.load_model(str(classifier), chat_template=tmp_template(classifier, template), **options)
     folder = make_checkpoint(tmp_path / "bare", tokenizer=make_tokenizer(chat_template=OPEN, eos_token=None))
     for option, name in (("append_eos", "EOS"), ("strip_bos", "BOS")):
         with pytest.raises(ModelError, match=rf"has no {name} token: leave `{option}` out"):
-            rmeval.load_model(str(folder), None, **{option: True})
+            rmeval.load_model(str(folder), None, name=None, **{option: True})
 
 
 @pytest.mark.parametrize("option", ["system_role", "append_eos", "strip_bos"])
