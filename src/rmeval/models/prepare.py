@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rmeval.cache import Sources, checked
@@ -36,13 +35,7 @@ if TYPE_CHECKING:
     from rmeval.rendering.chat import Boundary, Rendered, Renderer
     from rmeval.rendering.tokenizer import LoadedTokenizer
 
-__all__ = [
-    "Preparation",
-    "TokenReader",
-    "current_fingerprint",
-    "find_engine",
-    "make_renderer",
-]
+__all__ = ["Preparation", "TokenReader", "current_fingerprint", "find_engine", "make_renderer"]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may use any token of their input."""
@@ -359,7 +352,7 @@ class Preparation:
                 yield [
                     observation
                     for index, values in zip(reading.indices, reading.values, strict=True)
-                    for observation in ready[index].observations(partial(_given, observe, values))
+                    for observation in ready[index].observations(lambda one: observe(one, values))  # noqa: B023  It is called at once.
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
@@ -393,7 +386,3 @@ class Preparation:
 
     def _exceeds(self, one: Rendered) -> bool:
         return self.longest is not None and len(one.tokens) > self.longest
-
-
-def _given(observe: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
-    return observe(one, values)

@@ -110,8 +110,8 @@ class Renderer:
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {self._source} has no chat template, so conversations cannot be rendered: "
-                "give the template of the model's training as `chat_template`, a Jinja file or the name of an included "
-                "template, or a tokenizer that has it as `tokenizer`"
+                "give the template of the model's training as `chat_template` FILE (Jinja) or NAME (see `rmeval list "
+                "templates`), or a tokenizer that has it as `tokenizer`"
             )
         self.refuse_broken()
         talk, other_talk = (
