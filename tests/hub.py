@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         return {
             "id": repo,
             "sha": commit,
-            "siblings": [{"rfilename": str(p.relative_to(folder))} for p in files],
+            "siblings": [{"rfilename": str(p.relative_to(folder)), "size": p.stat().st_size} for p in files],
             "tags": [],
         }
 

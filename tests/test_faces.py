@@ -70,7 +70,8 @@ FACES = {
         Card Descriptor all_cards all_descriptors card_of descriptor_of find_card
     """,
     "rmeval.published": """
-        Place PublishedBoard PublishedRow all_boards board_named incomparable place_among place_notes places_of
+        Beside Place PublishedBoard PublishedRow all_boards beside_published board_named incomparable own_row
+        place_among place_notes places_of
         published_boards
     """,
     "rmeval.protocols": """

@@ -77,6 +77,7 @@ ORDER = (
     ("models",),
     ("sandbox",),
     ("runs",),
+    ("sweep",),
     ("web",),
     ("build",),
     ("candidates",),

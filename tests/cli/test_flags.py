@@ -24,6 +24,8 @@ COMMANDS = {
     ("build/review/stage.py", "--adjudicate"),
     ("build/review/stage.py", "--reviewer"),
     ("importers/documents.py", "--from-subsets"),
+    ("models/about.py", "--card"),
+    ("models/about.py", "-b"),
     ("predict/published_tables.py", "--json"),
     *(("report/page/method.py", option) for option in ("--data", "--set", "--subset", "-b", "-o")),
     ("report/published.py", "--json"),

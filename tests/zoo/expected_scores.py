@@ -27,14 +27,23 @@ def largest_difference(
     folder: Path,
     conversations: Sequence[Sequence[Mapping[str, str]]],
     weights: str = "model.safetensors",
+    file: str | None = None,
     **options: Any,
 ) -> float:
     """Compare rmeval's scores of a checkpoint, read as its card says, with those of the published code.
 
+    Args:
+        family: Name of the card.
+        folder: The checkpoint.
+        conversations: What was scored.
+        weights: The file whose digest is known.
+        file: Name of the file of expected scores, if the family has several.
+        options: Options of the model.
+
     Returns:
         The largest difference; a difference above 2e-6 of a score, or of 1, fails.
     """
-    known, card = expected(family), find_card(family)
+    known, card = expected(file or family), find_card(family)
     assert (card.status, card.reference) == ("verified", known["reference"])
     assert digest_of(folder / weights) == known["weights_sha256"], "other weights than those the published code read"
     found = score(str(folder), [list(one) for one in conversations], **{"card": family, "device": "cpu", **options})

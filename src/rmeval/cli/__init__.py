@@ -36,7 +36,7 @@ def main() -> None:
     sys.exit(code)
 
 
-_CONTINUED = ("demo", "run", "score")
+_CONTINUED = ("demo", "run", "score", "sweep")
 """Commands that continue where they stopped."""
 _STOPPED = "stopped: the run keeps what it has scored; run the same command again to continue"
 

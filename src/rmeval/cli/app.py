@@ -13,6 +13,7 @@ from rmeval.cli.bon import bon_command
 from rmeval.cli.build.app import build_app
 from rmeval.cli.bundle import bundle_command
 from rmeval.cli.candidates import candidates_command
+from rmeval.cli.card import card_command
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
@@ -38,6 +39,8 @@ from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
 from rmeval.cli.style_control import style_control_command
+from rmeval.cli.sweep import sweep_command
+from rmeval.cli.sweep_model import sweep_model_command
 from rmeval.cli.token_scores import token_scores_command
 from rmeval.cli.variance import variance_command
 from rmeval.cli.verify import verify_command
@@ -88,6 +91,8 @@ def root(
 
 
 app.command("run", cls=ItemCommand, no_args_is_help=True)(run_command)
+app.command("sweep", cls=ItemCommand, no_args_is_help=True)(sweep_command)
+app.command("sweep-model", hidden=True)(sweep_model_command)  # The process that `sweep` starts for each model.
 app.command("score", no_args_is_help=True)(score_command)
 app.command("token-scores", no_args_is_help=True)(token_scores_command)
 app.command("profile", hidden=True, no_args_is_help=True)(token_scores_command)  # Its name before 0.2.
@@ -120,4 +125,5 @@ app.command("export", no_args_is_help=True)(export_command)
 app.add_typer(build_app, name="build")
 app.add_typer(leaderboard_app, name="leaderboard")
 app.command("list")(list_command)
+app.command("card", no_args_is_help=True)(card_command)
 app.command("demo")(demo_command)

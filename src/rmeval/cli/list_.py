@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -27,6 +28,7 @@ class What(StrEnum):
     models = "models"
     protocols = "protocols"
     published = "published"
+    templates = "templates"
 
 
 def list_command(
@@ -37,10 +39,10 @@ def list_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the benchmarks, the forms of MODEL, the protocols of generative judges, or published results."""
+    """List benchmarks, forms of MODEL, protocols of generative judges, published results, or chat templates."""
     if benchmark and what is not What.benchmarks:
         raise RmevalError(f"-b is for benchmarks: leave it out of a list of {what.value}")
-    makers = {What.models: _models, What.protocols: _protocols, What.published: _published}
+    makers = {What.models: _models, What.protocols: _protocols, What.published: _published, What.templates: _templates}
     rows = makers[what]() if what in makers else _benchmarks(benchmark or ())
     if as_json:
         echo_json(rows, indent=1)
@@ -49,7 +51,11 @@ def list_command(
 
     console = Screen()
     if what is What.models:
-        console.print(_table(rows, ("id", "kind", "about")))
+        _print_models(console, rows)
+        return
+    if what is What.templates:
+        console.print(_table(rows, ("id", "about")))
+        console.print(Line("\nfor --chat-template; the source of each, and its text: --json", "dim"))
         return
     if what is What.published:
         _print_published(console, rows)
@@ -81,7 +87,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         number = column in ("items", "models", "contradict")
-        table.add_column(column, justify="right" if number else "left", no_wrap=column == "id")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column in ("id", "card"))
     for row in rows:
         table.add_row(*(Line(_cell(row, column)) for column in columns))
     return table
@@ -94,7 +100,7 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
     if column == "options":
         return ", ".join(value)
     # A benchmark with 0 expected items has any number of them.
-    return str(value or ("0" if column == "contradict" else "any"))
+    return str(value or ("0" if column in ("contradict", "models") else "any"))
 
 
 def _benchmarks(further: Sequence[str]) -> list[dict[str, Any]]:
@@ -155,7 +161,42 @@ def _models() -> list[dict[str, Any]]:
         },
     ]
     rows += [{"id": f"baseline:{name}", "kind": "baseline", "about": about[name]} for name in BASELINES]
-    return rows + [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]
+    rows += [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]
+    return rows + _cards()
+
+
+def _cards() -> list[dict[str, Any]]:
+    """A row of each family of published models, and one of each model that the files list under it."""
+    from rmeval.models.cards import all_cards
+
+    return [
+        {
+            "id": card.model or card.name,
+            "kind": "published" if card.model else "card",
+            "about": card.about,
+            "card": card.name,
+            "status": card.status,
+        }
+        for card in all_cards()
+    ]
+
+
+def _print_models(console: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rmeval.report.model_card import STATUSES
+    from rmeval.report.terminal import Line
+
+    listed = Counter(row["card"] for row in rows if row["kind"] == "published")
+    console.print(_table([row for row in rows if row["kind"] not in ("card", "published")], ("id", "kind", "about")))
+    families = [{**row, "models": listed[row["id"]]} for row in rows if row["kind"] == "card"]
+    console.print()
+    console.print(_table([{**row, "card": row["id"]} for row in families], ("card", "status", "models", "about")))
+    for line in (
+        "",
+        *(f"{status}: {meaning}" for status, meaning in STATUSES.items()),
+        "a model's card: rmeval card MODEL; a card applies by the model's id on the hub, or by --card; models: those "
+        "listed by their id (--json), besides others whose id fits a pattern",
+    ):
+        console.print(Line(line, "dim"))
 
 
 def _print_published(console: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -210,4 +251,19 @@ def _protocols() -> list[dict[str, Any]]:
             "note": card.note,
         }
         for card in built_in_cards().values()
+    ]
+
+
+def _templates() -> list[dict[str, Any]]:
+    from rmeval.rendering.named_templates import named_templates
+
+    return [
+        {
+            "id": one.name,
+            "about": one.about,
+            "source": one.source,
+            "special tokens": one.special_tokens,
+            "text": one.text,
+        }
+        for one in named_templates().values()
     ]

@@ -38,7 +38,13 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "chat_template": (Annotated[str | None, _model("Jinja file to use instead of the tokenizer's template.")], None),
+    "chat_template": (
+        Annotated[
+            str | None,
+            _model("Template to use instead of the tokenizer's: a Jinja file, or a name of rmeval list templates."),
+        ],
+        None,
+    ),
     "template_kwargs": (
         Annotated[
             list[str] | None,
@@ -53,6 +59,14 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "system_role": (
+        Annotated[
+            str, _model("System messages: keep (the template shows them), merge (into the user's next), or error.")
+        ],
+        "keep",
+    ),
+    "append_eos": (Annotated[bool, _model("End each sequence with the EOS token.", "--append-eos")], False),
+    "strip_bos": (Annotated[bool, _model("Leave out the BOS token at the beginning.", "--strip-bos")], False),
     "trust_remote_code": (
         Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
         False,
@@ -87,10 +101,17 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "split_steps": (
+        Annotated[str | None, _model("For process rewards: text between the steps of a response, such as '\\n'.")],
+        None,
+    ),
     "scale": (Annotated[float, _model("Factor that multiplies the score; -1 for a cost.")], 1.0),
     "shift": (Annotated[float, _model("Number added to the scaled score.")], 0.0),
     "kind": (
-        Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
+        Annotated[
+            str,
+            _model("auto, classifier, comparator (of two responses), implicit (auto with --ref-model), or process."),
+        ],
         "auto",
     ),
     "engine": (
@@ -122,8 +143,8 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             _model(
-                "For comparators: how two responses are rendered: letters, rlhflow, steamshp, pairrm, better-pairrm, or "
-                "a Jinja file."
+                "For comparators: how two responses are rendered: letters, rlhflow, steamshp, pairrm, better-pairrm, "
+                "or a Jinja file."
             ),
         ],
         None,

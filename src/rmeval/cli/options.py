@@ -189,15 +189,15 @@ def takes(
 
 
 class Wanted:
-    """Benchmarks and which of their items, as the command line says."""
+    """Benchmarks and which of their items, as the command line says; `values` has the options."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        self._given = given
+        self.values = given
 
     @property
     def given(self) -> list[str]:
         """The options that are given, as on the command line."""
-        names = [name for name, (_, default) in _ITEM_OPTIONS.items() if self._given[name] not in (default, [])]
+        names = [name for name, (_, default) in _ITEM_OPTIONS.items() if self.values[name] not in (default, [])]
         return [f"--{name.replace('_', '-')}" for name in names]
 
     def load(self, names: Sequence[str], data: Sequence[str] | None) -> list[Benchmark]:
@@ -222,7 +222,7 @@ class Wanted:
         return [
             one.load(
                 entry.data if told[one.name] is None else told[one.name],
-                **{"seed": self._given["seed"]}
+                **{"seed": self.values["seed"]}
                 | {name: value_of(one.takes[name], given[name]) for name in given if name in one.takes}
                 | dict(entry.options),
             )
@@ -232,7 +232,7 @@ class Wanted:
     def _own_options(self) -> dict[str, Any]:
         """The options that benchmarks define, by name, as text."""
         found: dict[str, Any] = {}
-        for name, text in key_values(self._given["set"] or (), "--set").items():
+        for name, text in key_values(self.values["set"] or (), "--set").items():
             if (plain := name.replace("-", "_")) in found:
                 raise RmevalError(f"--set repeats {plain}: give each option once")
             found[plain] = text
@@ -254,7 +254,7 @@ class Wanted:
         from rmeval.data.item_list import read_item_list
         from rmeval.runs.select import Selection
 
-        given = self._given
+        given = self.values
         listed = None if given["items"] is None else read_item_list(given["items"])
         number = n_items if (given["n_items"], given["limit"], listed) == (None, None, None) else given["n_items"]
         subsets, cells = (tuple(given[name] or ()) for name in ("subset", "cells"))

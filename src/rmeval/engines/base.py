@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -143,10 +143,8 @@ def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
         readout: The readout of all sequences.
         indices: The positions of some of them in the list of all.
     """
-    if isinstance(readout, AtPositions):
-        return AtPositions(readout.head, [readout.index[k] for k in indices], readout.together)
-    if isinstance(readout, LogitsAt):
-        return LogitsAt(readout.tokens, [readout.index[k] for k in indices])
+    if isinstance(readout, AtPositions | LogitsAt):
+        return replace(readout, index=[readout.index[k] for k in indices])
     if isinstance(readout, TokenLogProbs):
         return TokenLogProbs([readout.span[k] for k in indices])
     return readout
@@ -368,7 +366,6 @@ class Engine(Protocol):
 
     def release(self) -> None:
         """Free the weights' memory; they are loaded again when needed."""
-        return
 
 
 _READS = {

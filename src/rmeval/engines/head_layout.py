@@ -20,14 +20,18 @@ OPERATIONS = {
     "tanh": "",
     "sigmoid": "",
     "softmax": "a number, or the name of a value in the config",
+    "stack": "the name of one linear layer or several",
     "norm": "the name of a batch norm",
     "matrix": "the name of a matrix",
     "scale": "the name of a number",
     "mean": "a whole number",
     "every": "a whole number",
     "levels": "a whole number",
+    "normalizer": "the name of a normalizer of safe-rlhf",
 }
 """Operations between linear layers, and what follows the colon; see `HeadLayout.layers`."""
+CONVERSIONS = ("internlm2",)
+"""Conversions of a body's weights; see `HeadLayout.convert`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +40,25 @@ class HeadLayout:
 
     Attributes:
         layers: Names of linear layers in the checkpoint (`NAME.weight`, and `NAME.bias` if it is there), and
-            operations: `relu`, `leaky_relu`, `selu`, `gelu`, `tanh`, `sigmoid`; `softmax`, or `softmax:T` of the
-            outputs divided by T, a number or the name of a value in the config; `norm:NAME`, a batch norm with stored
-            statistics; `matrix:NAME`, the product with a tensor; `scale:NAME`, the product with a number; `mean:N`,
-            the mean of each N consecutive outputs; `every:N`, the outputs 0, N, 2N and so on; `levels:N`, for each N
-            consecutive outputs the expectation of N levels from 0 to 1 under their softmax.
+            operations: `relu`, `leaky_relu`, `selu`, `gelu`, `tanh`, `sigmoid`; `stack:NAME`, the layer NAME, or the
+            layers NAME.0, NAME.2 and so on that the checkpoint has, with a ReLU between them; `softmax`, or
+            `softmax:T` of the outputs divided by T, a number or the name of a value in the config, `softmax:NAME=T`
+            if the config may lack it, which then means T; `norm:NAME`, a batch norm with stored statistics;
+            `matrix:NAME`, the product with a tensor; `scale:NAME`, the product with a number; `mean:N`, the mean of
+            each N consecutive outputs; `every:N`, the outputs 0, N, 2N and so on; `levels:N`, for each N consecutive
+            outputs the expectation of N levels from 0 to 1 under their softmax; `normalizer:NAME`, the normalizer of
+            safe-rlhf with stored statistics, if the config states `do_normalize`.
         gate: A second chain of layers with as many outputs, the weights of the first chain's outputs: the score is the
             sum of their products.
-        gate_at: Token ids; the gate is read at the last token of their last occurrence. If there are none, it is read
+        gate_at: Token ids; the gate is read at the first token of their last occurrence. If there are none, it is read
             where the outputs are.
         files: Further files that hold weights of the head, each with a prefix for their names.
         body: Prefix of the body's weights, where transformers does not know it.
         body_type: `model_type` of the body, where the config states one that transformers does not know.
+        convert: Name of a conversion of the body's weights to those of `body_type`: `internlm2`.
+        states: Names of values of the config, each with the only value for which the layout holds.
+        appends: Whether the token at which the score is read (`reward_token_id` of the config) is appended to sequences
+            that do not end with it.
         together: Number of hidden states that are concatenated to one input.
         ignore: Regular expressions of names of weights that the checkpoint may hold besides; any other is an error.
     """
@@ -58,6 +69,9 @@ class HeadLayout:
     files: tuple[tuple[str, str], ...] = ()
     body: str = ""
     body_type: str = ""
+    convert: str = ""
+    states: tuple[tuple[str, str], ...] = ()
+    appends: bool = False
     together: int = 1
     ignore: tuple[str, ...] = ()
 
@@ -128,13 +142,16 @@ def _whole_numbers(value: object) -> bool:
     return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
 
 
+def _pairs(value: object) -> bool:
+    return isinstance(value, list) and all(_texts([*one, "value"]) and len(one) == 2 for one in value)
+
+
 _FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(("layers", "gate", "ignore"), (_texts, "a list of texts")),
     "gate_at": (_whole_numbers, "a list of token ids"),
-    "files": (
-        lambda value: isinstance(value, list) and all(_texts([*one, "prefix"]) and len(one) == 2 for one in value),
-        "a list of pairs of a file and a prefix",
-    ),
+    **dict.fromkeys(("files", "states"), (_pairs, "a list of pairs of texts")),
+    "convert": (lambda value: value in CONVERSIONS, f"one of {', '.join(CONVERSIONS)}"),
+    "appends": (lambda value: isinstance(value, bool), "true or false"),
     "together": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
     **dict.fromkeys(("body", "body_type"), (lambda value: isinstance(value, str), "a text")),
 }

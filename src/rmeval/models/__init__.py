@@ -13,6 +13,7 @@ from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, shortened
 from rmeval.models.options import (
     COMPARATOR_OPTIONS,
+    CONVENTION_OPTIONS,
     HEAD_OPTIONS,
     IMPLICIT_OPTIONS,
     JUDGE_OPTIONS,
@@ -20,6 +21,7 @@ from rmeval.models.options import (
     REPLICA_OPTIONS,
     SERVED_OPTIONS,
     SERVER_OPTIONS,
+    STEP_OPTIONS,
     ModelOptions,
     check_options,
     model_options,
@@ -44,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 _HUB_PAGE = re.compile(r"(?i)https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)")
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/.*)?")
-KINDS = ("auto", "classifier", "implicit", "comparator")
+KINDS = ("auto", "classifier", "implicit", "comparator", "process")
 
 EMBEDDED = {"rmeval/tiny": Path(__file__).parent / "tiny"}
 """Checkpoints included in the package, by name."""
@@ -56,7 +58,8 @@ class RewardModel(Protocol):
 
     Attributes:
         name: Short name, for tables and folders.
-        kind: `classifier`, `implicit`, `comparator`, `served`, `judge`, `baseline`, `plugin`, `imported`, `testing`.
+        kind: `classifier`, `implicit`, `comparator`, `process`, `served`, `judge`, `baseline`, `plugin`, `imported`,
+            `testing`.
         protocol: Name of the protocol whose requests it takes: `pointwise@1` for a score of each response.
     """
 
@@ -222,6 +225,13 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     refuse(options, (*SERVER_OPTIONS, *JUDGE_OPTIONS), "a model that rmeval runs itself", OTHER_KINDS)
     if options.engine != "ray":
         refuse(options, REPLICA_OPTIONS, f"the engine {options.engine}", OTHER_KINDS)
+    if options.kind == "process" or (options.kind == "auto" and options.steps is not None):
+        from rmeval.models.process import Process
+
+        useless = (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, "reduce", "scale", "shift")
+        refuse(options, useless, "a process reward model", OTHER_KINDS)
+        return Process(spec, options, name)
+    refuse(options, STEP_OPTIONS, "a model of this kind", OTHER_KINDS)
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 
@@ -230,7 +240,7 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     if options.kind == "comparator":
         from rmeval.models.comparator import Comparator
 
-        refuse(options, IMPLICIT_OPTIONS, "a comparator", OTHER_KINDS)
+        refuse(options, (*IMPLICIT_OPTIONS, *CONVENTION_OPTIONS), "a comparator", OTHER_KINDS)
         return Comparator(spec, options, name)
     refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier", OTHER_KINDS)
     from rmeval.models.classifier import Classifier

@@ -56,12 +56,17 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     kept: list[str] = []
     changed: list[str] = []
     for name, value in card.load.items():
+        if name == "revision" and not is_hub_id(spec):
+            continue
         found, own = _given(found, name, value)
         text = f"{name}={json.dumps(value, ensure_ascii=False)}"
         (changed if own else kept).append(text)
     if card.head is not None and found.layout is None and found.head is None:
         found = replace(found, layout=card.head)
         kept.append(f"layout={card.head.title}")
+    if card.steps is not None and found.steps is None:
+        found = replace(found, steps=card.steps)
+        kept.append(f"steps={card.steps.title}")
     if kept:
         logger.warning("the card %s (%s) sets %s", card.name, card.status, ", ".join(kept))
     if changed:

@@ -73,7 +73,7 @@ class Comparator:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
         self._places: Callable[[TokenArray], list[int]] | None = None
         self._comparison = self._prompt(renderer, options)
-        self.texts = Preparation(self.name, renderer, self.engine, options, self._comparison.render)
+        self.texts = Preparation(self.name, renderer, self.engine, options, self._comparison.render, cuts=False)
 
     def _letters(self, tokens: tuple[int, ...], head: str | None) -> FirstLogits | LastLogits:
         """The readout of two tokens' logits; makes the engine run the checkpoint as a language model."""

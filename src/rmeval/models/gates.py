@@ -41,12 +41,12 @@ class Gates:
         return AtPositions(own.head, [[len(one) - 1, self._place(one)] for one in sequences])
 
     def _place(self, tokens: TokenArray) -> int:
-        """The position of the last token of the last occurrence of the gate's tokens."""
+        """The position of the first token of the last occurrence of the gate's tokens, as in published code."""
         size = len(self._at)
         if len(tokens) >= size:
             windows = np.lib.stride_tricks.sliding_window_view(tokens, size)
             if len(found := np.flatnonzero((windows == self._at).all(1))):
-                return int(found[-1]) + size - 1
+                return int(found[-1])
         raise ModelError(
             f"the head's gate is read at the tokens {self._at.tolist()}, which a conversation does not contain: "
             "give the template and the tokenizer of the model's training (`chat_template`, `tokenizer`)"

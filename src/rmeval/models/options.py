@@ -18,9 +18,11 @@ from rmeval.transport.options import ServerOptions
 if TYPE_CHECKING:
     from rmeval.engines import InMemory
     from rmeval.engines.head_layout import HeadLayout
+    from rmeval.protocols.step_layout import StepLayout
 
 __all__ = [
     "COMPARATOR_OPTIONS",
+    "CONVENTION_OPTIONS",
     "GROUPS",
     "HEAD_OPTIONS",
     "IMPLICIT_OPTIONS",
@@ -31,6 +33,7 @@ __all__ = [
     "REPLICA_OPTIONS",
     "SERVED_OPTIONS",
     "SERVER_OPTIONS",
+    "STEP_OPTIONS",
     "ModelOptions",
     "check_options",
     "model_options",
@@ -42,6 +45,7 @@ _MOST = 1_000_000_000
 """Upper bound of the options `batch_size` and `max_length`."""
 
 Overlength = Literal["error", "skip", "truncate-left"]
+SystemRole = Literal["keep", "merge", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,16 @@ class ModelOptions:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         revision: Branch, tag or commit on the hub.
         tokenizer: Path or hub id of another tokenizer.
-        chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
+        chat_template: Path of a Jinja file, or name of an included template such as `tulu`, to use instead of the
+            tokenizer's own template.
         template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
         tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; if any are given, the
             class's tokens are used where they differ from those of `tokenizer.json`.
         allow_dropped_roles: Roles whose messages the chat template may leave out.
+        system_role: What becomes of system messages: the chat template shows them (`keep`), they begin the user's next
+            message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
+        append_eos: Whether a sequence that does not end with the EOS token gets one.
+        strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
             `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
@@ -72,8 +81,8 @@ class ModelOptions:
             or `weights:A,B,...`.
         scale: Factor of the score; -1 for a model that returns a cost.
         shift: Number added to the scaled score.
-        kind: Kind of model: `classifier`, `comparator` or `implicit`; `auto` selects a classifier unless there is a
-            reference model.
+        kind: Kind of model: `classifier`, `comparator`, `implicit` or `process`; `auto` selects a classifier unless
+            there is a reference model, or a step layout.
         base_model: Path or hub id of an adapter's base model, if not the one in the adapter's config.
         ref_model: Path or hub id of the reference model of an implicit reward, or `(model, tokenizer)`; an adapter's
             default is its base.
@@ -102,6 +111,9 @@ class ModelOptions:
         card: How a published model is loaded: `auto` (by its hub id, if there is a card), `none`, the name of a card, a
             model's id, or a TOML file.
         layout: Layout of a head of several layers, which a card gives.
+        steps: How a process reward model reads the steps of a response, which a card gives.
+        split_steps: For process reward models: text at which a response is split into steps, such as a line break,
+            also written as a backslash and n; by default as the card says.
         server: How a server is called; its fields can also be given as keywords of `load_model`.
         judge: Protocol, votes, orders and sampling of a generative judge; likewise.
     """
@@ -114,6 +126,9 @@ class ModelOptions:
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     tokenizer_kwargs: Mapping[str, Any] = field(default_factory=dict)
     allow_dropped_roles: tuple[str, ...] = ()
+    system_role: str = "keep"
+    append_eos: bool = False
+    strip_bos: bool = False
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -143,6 +158,8 @@ class ModelOptions:
     bounded_ok: bool = False
     card: str = "auto"
     layout: HeadLayout | None = None
+    steps: StepLayout | None = None
+    split_steps: str | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     judge: JudgeOptions = field(default_factory=JudgeOptions)
 
@@ -184,6 +201,7 @@ def check_options(options: ModelOptions) -> None:
         ModelError: If one is not valid.
     """
     _check_forms(options)
+    _check_choices(options)
     _check(options)
 
 
@@ -194,6 +212,15 @@ def _check_forms(options: ModelOptions) -> None:
             raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
     if isinstance(roles := options.allow_dropped_roles, str):
         raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
+
+
+def _check_choices(options: ModelOptions) -> None:
+    for name, chosen, choices in (
+        ("length policy", options.on_overlength, get_args(Overlength)),
+        ("`system_role`", options.system_role, get_args(SystemRole)),
+    ):
+        if chosen not in choices:
+            raise ModelError(f"there is no {name} {chosen!r}: {chosen_from(chosen, choices)}")
 
 
 _MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
@@ -216,10 +243,6 @@ def _check(options: ModelOptions) -> None:
             raise ModelError(f"{secret} is in {given}, which are stored in the run folder: set HF_TOKEN instead")
     if not 0 <= options.min_label_mass <= 1:
         raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
-    if options.on_overlength not in (policies := get_args(Overlength)):
-        raise ModelError(
-            f"there is no length policy {options.on_overlength!r}: {chosen_from(options.on_overlength, policies)}"
-        )
 
 
 REPLICA_OPTIONS = ("replicas", "gpus_per_replica", "ray_address", "replica_engine")
@@ -228,6 +251,8 @@ SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
 JUDGE_OPTIONS = ("judge",)
 """Options of judges only."""
+CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos")
+"""Options of conversations that end in a response, as classifiers and implicit rewards read them."""
 SERVED_OPTIONS = (
     *SERVER_OPTIONS,
     "tokenizer",
@@ -235,6 +260,7 @@ SERVED_OPTIONS = (
     "chat_template",
     "template_kwargs",
     "allow_dropped_roles",
+    *CONVENTION_OPTIONS,
     "trust_remote_code",
     "batch_size",
     "max_length",
@@ -246,6 +272,7 @@ SERVED_OPTIONS = (
 RENDERING_OPTIONS = (
     "chat_template",
     "template_kwargs",
+    *CONVENTION_OPTIONS,
     "tokenizer_kwargs",
     "trust_remote_code",
     "max_length",
@@ -253,6 +280,7 @@ RENDERING_OPTIONS = (
 )
 """Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
 HEAD_OPTIONS = ("head", "layout", "reduce", "scale", "shift")
+STEP_OPTIONS = ("steps", "split_steps")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
 _IMPLICIT = (
@@ -266,6 +294,8 @@ OTHER_KINDS = {
     **dict.fromkeys(IMPLICIT_OPTIONS, _IMPLICIT),
     "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
     **dict.fromkeys(COMPARATOR_OPTIONS, "for a model that compares two responses give `kind` comparator"),
+    **dict.fromkeys(CONVENTION_OPTIONS, "for a model that reads one response give `kind` classifier or implicit"),
+    **dict.fromkeys(STEP_OPTIONS, "for a process reward model give its `card`, and leave `kind` out"),
     **dict.fromkeys(HEAD_OPTIONS, "for a model with a head leave `ref_model` and `kind` implicit out"),
     **dict.fromkeys(REPLICA_OPTIONS, "give `engine` ray"),
     **_OTHER_PLACES,

@@ -127,6 +127,7 @@ def make_renderer(
     """
     try:
         from rmeval.rendering.chat import Renderer
+        from rmeval.rendering.conventions import Conventions
     except ModuleNotFoundError as error:
         raise need_extra(error, f"the tokenizer of {engine.description.name}") from error
 
@@ -144,6 +145,7 @@ def make_renderer(
         allowed=options.allow_dropped_roles,
         sources=found.sources,
         loaded=found.loaded,
+        conventions=Conventions(options.system_role, options.append_eos, options.strip_bos),  # type: ignore[arg-type]
     )
     fingerprint = found.fingerprint
     if options.tokenizer_kwargs:
@@ -200,6 +202,7 @@ class Preparation:
         render: Callable[[list[Any]], list[Rendered]] | None = None,
         others: Sequence[TokenReader] = (),
         room: int = 0,
+        cuts: bool = True,
     ) -> None:
         """Store the parts, and determine the limit.
 
@@ -211,6 +214,7 @@ class Preparation:
             render: Turns requests into tokens; by default the renderer renders their conversations.
             others: Further engines that read the same tokens.
             room: Number of tokens that are generated after each input, within the limit.
+            cuts: Whether the beginning of an input may be cut.
 
         Raises:
             ModelError: If `options.max_length` is larger than the network supports, or too small for `room`.
@@ -225,6 +229,7 @@ class Preparation:
         self._policy = options.on_overlength
         self.cut_item: str | None = None
         self._room = room
+        self._cuts = cuts and not room
         self._over: list[tuple[int, str]] = []
         stated = [limit for own in (engine, *others) if (limit := own.description.limit) is not None]
         built = min(stated, default=None)
@@ -293,7 +298,7 @@ class Preparation:
             raise ModelError(
                 f"{self._name} takes at most {self.longest} tokens{before}, exceeded by "
                 f"{count_of(len(self._over), 'conversation')} (the longest, of item {item}, has {longest}): "
-                f"choose `on_overlength` skip{'' if self._room else ' or truncate-left'}"
+                f"choose `on_overlength` skip{' or truncate-left' if self._cuts else ''}"
             )
 
     @property
@@ -378,7 +383,8 @@ class Preparation:
                     # The prompt is cut completely, and the sum over a part of a response is not the response's sum.
                     found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
                     continue
-                found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))
+                tokens = one.tokens[cut:]
+                found.ready.append(Ready(request.key, request.item, tokens, start, length + one.cut, one.steps))
         return found
 
     def _exceeds(self, one: Rendered) -> bool:

@@ -29,6 +29,7 @@ class Ready(NamedTuple):
         tokens: The token ids that the network reads.
         start: Where the response begins, for models that read all of its tokens; 0 for others.
         length: Number of tokens before any were cut.
+        steps: Positions where the steps of the response are read, for process reward models.
         others: Key and length of each later request with the same tokens.
     """
 
@@ -37,6 +38,7 @@ class Ready(NamedTuple):
     tokens: TokenArray
     start: int
     length: int
+    steps: tuple[int, ...] = ()
     others: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -46,8 +48,10 @@ class Ready(NamedTuple):
 
     @property
     def sequence(self) -> str:
-        """32 hex digits of BLAKE2b over the token ids and the beginning of the response."""
+        """32 hex digits of BLAKE2b over the token ids, the beginning of the response and the positions of its steps."""
         content = self.start.to_bytes(8, "little") + self.tokens.astype("<i4").tobytes()
+        if self.steps:
+            content += b"steps" + np.array(self.steps, "<i4").tobytes()
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def observations(self, observe: Callable[[Ready], Observation]) -> list[Observation]:

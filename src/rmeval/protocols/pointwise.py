@@ -68,7 +68,9 @@ class Pointwise(BaseProtocol):
         `steps/mean`.
         """
         names = [name for name in observations.values if name != LABEL_MASS]
-        return [*names, *(f"{name}/{how}" for name in observations.vectors for how in STEPS)] or ["score"]
+        names += [f"{name}/{how}" for name in observations.vectors for how in STEPS]
+        # A process reward model also names one of them as a number, which is its default.
+        return list(dict.fromkeys(names)) or ["score"]
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """Notes on the probability of the label tokens, for models whose score is read from logits."""

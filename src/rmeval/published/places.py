@@ -76,6 +76,8 @@ def place_among(record: Record, board: PublishedBoard, model: str = "") -> Place
 
 def own_row(model: str, board: PublishedBoard) -> PublishedRow | None:
     """Return the row of a model on a board, whose name may lack the owner and differ in case; None if there is none."""
+    # Runs of models of the hub are named owner__name.
+    model = model if "/" in model else model.replace("__", "/", 1)
     if "/" in model:
         full = next((row for row in board.rows if row.model.casefold() == model.casefold()), None)
         if full is not None:

@@ -27,6 +27,7 @@ class Rendered:
         start: Where the response begins, at least 1; 0 if no boundary was requested.
         cut: Number of tokens that the boundary's rule left out.
         parted: Whether the tokens do not begin with those of the prompt rendered alone.
+        steps: Positions where the steps of the response are read, for process reward models.
     """
 
     tokens: TokenArray
@@ -34,6 +35,7 @@ class Rendered:
     start: int = 0
     cut: int = 0
     parted: bool = False
+    steps: tuple[int, ...] = ()
 
 
 def tokenise(

@@ -8,10 +8,9 @@ import json
 import logging
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +22,10 @@ from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 from rmeval.rendering.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
 from rmeval.rendering.chat_template import ChatTemplate, with_date
-from rmeval.rendering.tokenizer import LoadedTokenizer, load_tokenizer
+from rmeval.rendering.conventions import Conventions
+from rmeval.rendering.named_templates import read_template, takes_special_tokens
+from rmeval.rendering.special_tokens import with_special_tokens
+from rmeval.rendering.tokenizer import LoadedTokenizer, load_tokenizer, of_tokenizer
 from rmeval.rendering.variables import check_variables, variables_of
 from rmeval.rendering.visibility import CONTENT, Hidden, Visibility
 from rmeval.types import Conversation
@@ -33,6 +35,7 @@ __all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]
 logger = logging.getLogger(__name__)
 
 _CHUNK = 256
+_DEFAULT = Conventions()
 _COMPARED = 8
 """Number of conversations whose tokens are compared with those of the tokenizer's other candidate."""
 
@@ -54,12 +57,13 @@ class Renderer:
         allowed: Collection[str] = (),
         sources: Sequence[Sources] = (),
         loaded: LoadedTokenizer | None = None,
+        conventions: Conventions = _DEFAULT,
     ) -> None:
         """Load the tokenizer.
 
         Args:
             source: Path or hub id.
-            chat_template: Path of a Jinja file that replaces the tokenizer's own template.
+            chat_template: Path of a Jinja file, or name of an included template, that replaces the tokenizer's own.
             chat: Whether a template is required; if not, an existing template is not tested.
             template_kwargs: Values of variables of the template.
             boundary: How to find the beginning of the response, see `rmeval.rendering.boundary`; None if not needed.
@@ -69,6 +73,7 @@ class Renderer:
             allowed: Roles that the template may leave out.
             sources: The tokenizer's local files.
             loaded: The tokenizer, if it is already loaded and may be changed; the source is then its name.
+            conventions: The place of system messages, and the ends of a sequence.
 
         Raises:
             ModelError: If there is no tokenizer or no template, or the template does not use these variables.
@@ -77,11 +82,15 @@ class Renderer:
         self._source = source
         self._boundary = boundary
         self._allowed = frozenset(allowed)
+        self._conventions = conventions
         self._visibility = Visibility(self._plain)
         self.tokenizer, self.tokens = loaded or _loaded(source, revision, trust_remote_code, tokenizer_kwargs)
         if chat_template is not None:
-            self.tokenizer.chat_template = _read_template(chat_template)
+            self.tokenizer.chat_template = read_template(chat_template)
         self.tokenizer.chat_template = _bounded(self.tokenizer.chat_template, source)
+        self._as_text = takes_special_tokens(self.tokenizer.chat_template)
+        if self._as_text:
+            self.tokenizer.apply_chat_template = with_special_tokens(self.tokenizer)
         self._template_kwargs = dict(template_kwargs)
         if template_kwargs:
             check_variables(self.tokenizer.chat_template, template_kwargs, source)
@@ -101,14 +110,16 @@ class Renderer:
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {self._source} has no chat template, so conversations cannot be rendered: "
-                "give the template of the model's training as `chat_template` FILE (Jinja), or a tokenizer that has "
-                "it as `tokenizer`"
+                "give the template of the model's training as `chat_template`, a Jinja file or the name of an included "
+                "template, or a tokenizer that has it as `tokenizer`"
             )
         self.refuse_broken()
-        example, other = (
-            self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": response}]], ())[0]
+        talk, other_talk = (
+            [{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": response}]
             for response in ("RESPONSE", "ANOTHER ONE")
         )
+        self._conventions.check(self.tokenizer, self._by_template([talk], ())[0], self._source)
+        example, other = self._chunk([talk, other_talk], ())
         if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
                 f"the chat template of {self._source} does not show the response, so all responses would get the same "
@@ -146,8 +157,19 @@ class Renderer:
         Raises:
             ModelError: If the template does not show the messages of a role.
         """
-        messages = [[message.to_dict() for message in conversation] for conversation in conversations]
-        tools = tools or [()] * len(messages)
+        tools = tools or [()] * len(conversations)
+        arranged = [self._conventions.arranged(conversation) for conversation in conversations]
+        kept = [number for number, (_, reason) in enumerate(arranged) if reason is None]
+        found = [Rendered(np.empty(0, np.int32), reason) for _, reason in arranged]
+        own = self._render(
+            [[message.to_dict() for message in arranged[number][0]] for number in kept],
+            [tools[number] for number in kept],
+        )
+        for number, one in zip(kept, own, strict=True):
+            found[number] = one
+        return found
+
+    def _render(self, messages: list[list[dict[str, Any]]], tools: Sequence[Tools]) -> list[Rendered]:
         self.note_hidden(self._visibility.count(messages, tools))
         rendered: list[Rendered] = []
         for chunk, own in _by_tools(messages, tools):
@@ -155,7 +177,7 @@ class Renderer:
         good = [number for number, one in enumerate(rendered) if one.error is None]
         if self._boundary != "reward-bench" and (first := good[:_COMPARED]):
             # The boundary reward-bench adds and cuts tokens, so its tokens differ from those of the text.
-            self.tokens.check(
+            self.compare_tokens(
                 lambda: [
                     self.tokenizer.apply_chat_template(messages[k], tools=list(tools[k]) or None, tokenize=False)
                     for k in first
@@ -166,6 +188,20 @@ class Renderer:
         if parted := sum(one.parted for one in rendered):
             self._facts["prompt_parted"] = self._facts.get("prompt_parted", 0) + parted
         return rendered
+
+    def compare_tokens(self, texts: Callable[[], Sequence[str]], tokens: Sequence[Sequence[int]]) -> None:
+        """Compare the tokens of the first conversations with those of the tokenizer's other candidate, once.
+
+        Args:
+            texts: Returns the conversations as text.
+            tokens: Their token ids.
+        """
+        if self._as_text or self._conventions.changes_ends:
+            # The other candidate tokenises the text alone.
+            shown = texts()
+            self.tokens.check(lambda: shown, of_tokenizer(self.tokenizer)(shown))
+        else:
+            self.tokens.check(texts, tokens)
 
     def note_hidden(self, counts: Counter[Hidden]) -> None:
         """Count the parts of conversations that the template does not show.
@@ -227,6 +263,10 @@ class Renderer:
         self._hidden: Counter[Hidden] = Counter()
 
     def _chunk(self, chunk: list[list[dict[str, Any]]], tools: Tools) -> list[Rendered]:
+        return [self._conventions.ended(self.tokenizer, one) for one in self._by_template(chunk, tools)]
+
+    def _by_template(self, chunk: list[list[dict[str, Any]]], tools: Tools) -> list[Rendered]:
+        """Token ids as the template writes them; one by one if it rejects a conversation."""
         try:
             if self._boundary is not None:
                 return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
@@ -235,7 +275,7 @@ class Renderer:
             raise  # The conversation is not the cause.
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
-                return [one for conversation in chunk for one in self._chunk([conversation], tools)]
+                return [one for conversation in chunk for one in self._by_template([conversation], tools)]
             reason = f"the chat template rejects this conversation: {reason_of(error)}"
             return [Rendered(np.empty(0, np.int32), reason)]
         return [
@@ -275,6 +315,7 @@ class Renderer:
         return {
             "template": template,
             **({"template_kwargs": self._template_kwargs} if self._template_kwargs else {}),
+            **self._conventions.identity(),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -300,16 +341,6 @@ def _loaded(source: str, revision: str | None, code: bool, kwargs: Mapping[str, 
 
 def _either(roles: Sequence[str]) -> str:
     return " or ".join(map(repr, roles))
-
-
-def _read_template(file: str) -> str:
-    path = Path(file)
-    if not path.is_file():
-        raise ModelError(f"there is no chat template {file}: give the path of a Jinja file")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"the chat template {file} cannot be read ({error}): save it as UTF-8") from error
 
 
 def _by_tools(

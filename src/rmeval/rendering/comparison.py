@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import jinja2.sandbox
 import numpy as np
 
 from rmeval.data.digests import digest
@@ -16,7 +14,7 @@ from rmeval.errors import ModelError, reason_of
 from rmeval.messages import chosen_from
 from rmeval.rendering.boundary import Rendered
 from rmeval.rendering.chat import Renderer
-from rmeval.rendering.metering import bounded
+from rmeval.rendering.metering import TEMPLATE_ERRORS, text_environment
 from rmeval.rendering.visibility import Messages, Tools, Visibility
 from rmeval.types import Request
 
@@ -25,9 +23,6 @@ __all__ = ["ComparisonPrompt"]
 KNOWN = {name: Path(__file__).parent / "templates" / f"{name}.jinja" for name in ("letters", "rlhflow", "steamshp")}
 """Templates included in rmeval. `rlhflow` is the input of RLHFlow's pair-preference models
 (`rewardbench/models/slicpairpm.py` of RewardBench), `steamshp` that of SteamSHP (its model card on the hub)."""
-_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
-"""Errors that a user's template may raise."""
-
 
 _EXAMPLES = ("ONE RESPONSE", "ANOTHER RESPONSE")
 """Responses that test a template."""
@@ -62,12 +57,11 @@ class ComparisonPrompt:
             renderer.refuse_broken()
         # Editors add a final newline, which is not part of the template.
         self._source = _read(template).removesuffix("\n")
-        environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-        environment = bounded(environment, f"the comparison {template}")
+        environment = text_environment(f"the comparison {template}")
         try:
             self._template = environment.from_string(self._source)
             shown = self._text(({"role": "user", "content": "PROMPT"},), *_EXAMPLES)
-        except _TEMPLATE_ERRORS as error:
+        except TEMPLATE_ERRORS as error:
             raise ModelError(
                 f"the comparison {template} cannot be rendered with prompt, first and second ({error}): correct it"
             ) from error
@@ -95,7 +89,7 @@ class ComparisonPrompt:
         for request, prompt in zip(requests, prompts, strict=True):
             try:
                 found.append(self._rendered(prompt, request.responses[0], request.responses[1], request.tools))
-            except _TEMPLATE_ERRORS as reason:
+            except TEMPLATE_ERRORS as reason:
                 error = f"the template rejects this comparison: {reason_of(reason)}"
                 found.append(Rendered(np.empty(0, dtype=np.int32), error))
         self._renderer.note([one.tokens for one in found if one.error is None])
@@ -126,7 +120,7 @@ class ComparisonPrompt:
         for prompt, own in zip(prompts, tools, strict=True):
             try:
                 found.append(self._ids(prompt, *_EXAMPLES, own))
-            except _TEMPLATE_ERRORS:
+            except TEMPLATE_ERRORS:
                 found.append(None)
         return found
 

@@ -24,7 +24,10 @@ from jinja2.sandbox import SandboxedEnvironment
 from rmeval.errors import ModelError
 from rmeval.limits import limit
 
-__all__ = ["bounded"]
+__all__ = ["TEMPLATE_ERRORS", "bounded", "text_environment"]
+
+TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+"""Errors that a user's template may raise."""
 
 _MOST_BITS = 1 << 16
 """Largest number of bits of a number in a template."""
@@ -59,6 +62,15 @@ def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironme
         refuse = functools.partial(made.meter.refuse_random, name)
         (made.filters if name in made.filters else made.globals)[name] = refuse
     return environment
+
+
+def text_environment(where: str) -> SandboxedEnvironment:
+    """The environment of templates of plain texts: an unknown variable is an error, and a final newline stays.
+
+    Args:
+        where: Name of its templates in messages.
+    """
+    return bounded(SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True), where)
 
 
 class _Meter(threading.local):

@@ -12,6 +12,7 @@ from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 from rmeval.rendering.boundary import Rendered, tokenise
 from rmeval.rendering.chat import Renderer
+from rmeval.rendering.conventions import merged
 from rmeval.rendering.visibility import Messages, Tools, Visibility
 from rmeval.types import Message
 
@@ -93,7 +94,7 @@ class PromptRenderer:
         ]
         good = [number for number, one in enumerate(rendered) if one.error is None]
         if first := good[:_COMPARED]:
-            self._renderer.tokens.check(
+            self._renderer.compare_tokens(
                 lambda: [self._text(messages[k], True) or "" for k in first],
                 [rendered[k].tokens.tolist() for k in first],
             )
@@ -104,8 +105,7 @@ class PromptRenderer:
         """The conversation, with its system message at the beginning of the user's turn if there is no other place."""
         if not self.joins_system or len(conversation) < 2 or conversation[0].role != "system":
             return conversation
-        system, user, *others = conversation
-        return [Message("user", f"{system.content}\n\n{user.content}"), *others]
+        return merged(conversation) or conversation
 
     def _rendered(self, messages: list[list[dict[str, Any]]]) -> list[Rendered]:
         """Render conversations together; one by one if the template rejects one of them."""

@@ -26,8 +26,10 @@ from tests.command import command
 
 CARDS = list(built_in_cards().values())
 TEXTS = [card for card in CARDS if card.reads == "text"]
+PROMPTED = [card for card in TEXTS if not card.roles]
 NAMES = [
     *("five-way", "ab", "best", "rating", "rating-ties", "arena", "rubric", "rubric-pair", "principles", "rm-r1"),
+    *("genrm", "genrm-boxed", "grm", "rrm"),
     *("rm-r1-reasoning", "commit-first", "ab-labels", "rating-labels", "best-labels"),
     *("decision", "decision-best", "decision-rating", "decision-verify", "reward-bench/generative"),
 ]
@@ -88,7 +90,7 @@ def test_a_digest_does_not_depend_on_the_order_of_fields_but_on_that_of_labels(r
     assert (other.digest == card.digest) == (labels == list(card.labels.items()))
 
 
-@pytest.mark.parametrize("card", TEXTS, ids=lambda card: card.name)
+@pytest.mark.parametrize("card", PROMPTED, ids=lambda card: card.name)
 def test_the_prompt_demands_what_the_reader_finds(card: JudgeCard) -> None:
     prompt = judge_protocol(JudgeOptions(card.name)).ask(asked(card))
     text = "\n".join(message.content for message in prompt.messages)

@@ -22,7 +22,11 @@ Script = Callable[[Received], Answer]
 
 def shown_in(request: Received) -> list[str]:
     """The responses in a prompt, in the order in which they are presented."""
-    content = request.json["messages"][-1]["content"]
+    messages = request.json["messages"]
+    if own := [message["content"] for message in messages if message["role"].startswith("response_")]:
+        assert [message["role"] for message in messages[-2:]] == ["response_1", "response_2"]
+        return own
+    content = messages[-1]["content"]
     if content.startswith("{"):
         return list(json.loads(content)["responses"].values())
     return re.findall(r"<response(?:-\w+)?(?: \w)?>\n(.*?)\n</response", content, re.DOTALL)
@@ -62,6 +66,13 @@ VERDICTS: dict[str, Callable[[list[int]], str]] = {
     "rating": lambda own: f"[[{min(10, 1 + own[0] / 400):.3f}]]",
     "rating-ties": lambda own: f"{min(10, 1 + own[0] / 400):.3f}/10",
     "rubric": lambda own: f"[RESULT] {min(5, 1 + own[0] / 1000):.3f}",
+    "genrm": lambda own: json.dumps({"score_1": 3, "score_2": 3, "ranking": 2 if own[0] > own[1] else 4}),
+    "genrm-boxed": lambda own: (
+        f"[The Begin of Individual Scores]\n\\boxed{{3, 3}}\n[The End of Individual Scores]\n"
+        f"[The Begin of Ranking Score]\n\\boxed{{{3 if own[0] > own[1] else 6}}}\n[The End of Ranking Score]"
+    ),
+    "grm": lambda own: f"\\boxed{{{', '.join(f'{min(10, 1 + n / 400):.3f}' for n in own)}}}",
+    "rrm": lambda own: f"<think>\\boxed{{Assistant 1}}?</think>\\boxed{{Assistant {1 + (own[0] < own[1])}}}",
     "principles": lambda own: json.dumps(
         {"scores": {f"model-{k + 1}": min(5, 1 + n / 1000) for k, n in enumerate(own)}, "best-to-worst": []}
     ),

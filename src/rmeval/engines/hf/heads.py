@@ -160,8 +160,11 @@ def refuse_whole_numbers(checkpoint: Checkpoint, config: Any) -> None:
             continue
         with safe_open(file, "pt") as opened:
             for name in opened.keys():  # noqa: SIM118
-                stored = opened.get_slice(name).get_dtype() if name.endswith((".weight", ".bias")) else ""
-                if stored.startswith(("I", "U")):
+                if not name.endswith((".weight", ".bias")):
+                    continue
+                stored, shape = opened.get_slice(name).get_dtype(), opened.get_slice(name).get_shape()
+                # The masks of attention that old checkpoints hold are named as a bias.
+                if stored.startswith(("I", "U")) and len(shape) < 3:
                     raise ModelError(
                         f"{checkpoint.source}: {name} holds whole numbers ({stored}), whose scale is unknown without a "
                         "quantization_config: save the weights in a floating-point format"

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import AutoModel
+from transformers import MODEL_MAPPING, AutoModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from rmeval.engines.head_layout import HeadLayout
 from rmeval.engines.hf.checkpoint import Checkpoint
+from rmeval.engines.hf.conversions import converted
 from rmeval.engines.hf.layers import put_layout_on
 from rmeval.engines.hf.quiet import quiet
 from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
@@ -18,6 +19,10 @@ from rmeval.errors import ModelError
 from rmeval.loading import LOADING_ERRORS
 
 __all__ = ["body_config", "load_laid_out"]
+
+
+_OF_THE_OTHER = ("model_type", "auto_map", "attn_implementation")
+"""Values of a config that are meant for the code of another type."""
 
 
 def body_config(checkpoint: Checkpoint, layout: HeadLayout, model_kwargs: Mapping[str, Any]) -> Any:
@@ -28,8 +33,9 @@ def body_config(checkpoint: Checkpoint, layout: HeadLayout, model_kwargs: Mappin
     """
     if layout.body_type not in CONFIG_MAPPING:
         raise ModelError(f"the card names the type {layout.body_type!r}, which transformers does not have: correct it")
-    stated = {name: value for name, value in checkpoint.stated().items() if name not in ("model_type", "auto_map")}
-    return CONFIG_MAPPING[layout.body_type].from_dict(stated, **model_kwargs)
+    stated = {name: value for name, value in checkpoint.stated().items() if name not in _OF_THE_OTHER}
+    with quiet():
+        return CONFIG_MAPPING[layout.body_type].from_dict(stated, **model_kwargs)
 
 
 def load_laid_out(checkpoint: Checkpoint, layout: HeadLayout, load: Mapping[str, Any], config: Any) -> Any:
@@ -48,14 +54,12 @@ def load_laid_out(checkpoint: Checkpoint, layout: HeadLayout, load: Mapping[str,
         raise ModelError(
             f"{checkpoint.source} has an adapter, which cannot be laid over a head of a card: merge it into its base"
         )
-    mapping: dict[str, Any] = {"key_mapping": {f"^{re.escape(layout.body)}": ""}} if layout.body else {}
-    if layout.body_type:
-        mapping["config"] = config
+    _refuse_other_values(checkpoint, layout)
     # Hub code is neither needed nor run.
-    load = {**load, **mapping, "trust_remote_code": False, "ignore_mismatched_sizes": True, "output_loading_info": True}
+    load = {**load, "trust_remote_code": False, "ignore_mismatched_sizes": True, "output_loading_info": True}
     try:
         with quiet():
-            model, found = AutoModel.from_pretrained(checkpoint.source, **load)
+            model, found = _body(checkpoint, layout, load, config)
     except LOADING_ERRORS as error:
         raise cannot_load(checkpoint, error) from error
     if found["mismatched_keys"]:
@@ -65,3 +69,35 @@ def load_laid_out(checkpoint: Checkpoint, layout: HeadLayout, load: Mapping[str,
         raise untrained(checkpoint, missing, False, "")
     put_layout_on(model, checkpoint, layout, found["unexpected_keys"])
     return model
+
+
+def _refuse_other_values(checkpoint: Checkpoint, layout: HeadLayout) -> None:
+    """Reject a config for which the layout does not hold.
+
+    Raises:
+        ModelError: If it states another value than the layout needs.
+    """
+    stated = checkpoint.stated()
+    for name, value in layout.states:
+        if str(stated.get(name, value)) != value:
+            raise ModelError(
+                f"the config of {checkpoint.source} states {stated[name]!r} for {name}, and the card holds for "
+                f"{value!r} only: wrap the model in a class with a score(conversations) method and give file.py:Class"
+            )
+
+
+def _body(checkpoint: Checkpoint, layout: HeadLayout, load: Mapping[str, Any], config: Any) -> Any:
+    """The body and transformers' report on missing and unexpected weights."""
+    if layout.convert:
+        # The weights are read here: from_pretrained would look for them under the other names.
+        own = {name: value for name, value in load.items() if name not in _OF_A_PLACE}
+        weights = converted(checkpoint, layout.convert, config)
+        return MODEL_MAPPING[type(config)].from_pretrained(None, config=config, state_dict=weights, **own)
+    mapping: dict[str, Any] = {"key_mapping": {f"^{re.escape(layout.body)}": ""}} if layout.body else {}
+    if layout.body_type:
+        mapping["config"] = config
+    return AutoModel.from_pretrained(checkpoint.source, **load, **mapping)
+
+
+_OF_A_PLACE = ("revision", "trust_remote_code", "use_safetensors", "subfolder", "variant")
+"""Arguments of `from_pretrained` that find files."""

@@ -129,12 +129,16 @@ def _step(step: str, weights: _Weights, config: Any, source: str) -> nn.Module:
     operation, value = parts_of(step)
     if operation == "linear":
         return _linear(value, weights, source)
+    if operation == "stack":
+        return _stack(value, weights, source)
     if operation == "norm":
         return _norm(value, weights)
     if operation in _PLAIN:
         return _PLAIN[operation]()
     if operation == "softmax":
         return _Softmax(_temperature(value, config, source))
+    if operation == "normalizer":
+        return _Normalizer(value, weights, config, source)
     if operation in ("matrix", "scale"):
         return _Product(weights(value), operation == "matrix")
     return _Groups(operation, int(value))
@@ -165,6 +169,16 @@ def _linear(name: str, weights: _Weights, source: str) -> nn.Linear:
     return layer
 
 
+def _stack(name: str, weights: _Weights, source: str) -> nn.Module:
+    """One linear layer, or the even-numbered layers of a `Sequential` whose odd-numbered modules are ReLUs."""
+    if f"{name}.weight" in weights or f"{name}.0.weight" not in weights:
+        return _linear(name, weights, source)
+    layers: list[nn.Module] = [_linear(f"{name}.0", weights, source)]
+    while f"{name}.{len(layers) + 1}.weight" in weights:
+        layers += [nn.ReLU(), _linear(f"{name}.{len(layers) + 1}", weights, source)]
+    return nn.Sequential(*layers)
+
+
 def _norm(name: str, weights: _Weights) -> nn.BatchNorm1d:
     mean = weights(f"{name}.running_mean")
     layer = nn.BatchNorm1d(len(mean), affine=f"{name}.weight" in weights)
@@ -177,13 +191,14 @@ def _norm(name: str, weights: _Weights) -> nn.BatchNorm1d:
 def _temperature(value: str, config: Any, source: str) -> float:
     if not value:
         return 1.0
+    name, _, absent = value.partition("=")
     try:
-        return float(value)
+        return float(name)
     except ValueError:
-        stated = getattr(config, value, None)
+        stated = getattr(config, name, float(absent) if absent else None)
         if not isinstance(stated, int | float) or not stated:
             raise ModelError(
-                f"the config of {source} states {stated!r} for {value}, by which the card divides logits: it must be "
+                f"the config of {source} states {stated!r} for {name}, by which the card divides logits: it must be "
                 "a number other than 0"
             ) from None
         return float(stated)
@@ -213,6 +228,32 @@ class _Product(nn.Module):
         """float[rows, outputs]."""
         factor: torch.Tensor = self.get_buffer("factor")
         return found @ factor if self.matrix else found * factor.reshape(1, -1)
+
+
+class _Normalizer(nn.Module):
+    """The normalizer of safe-rlhf: off unless the config states `do_normalize`; a cost is scaled and not shifted."""
+
+    def __init__(self, name: str, weights: _Weights, config: Any, source: str) -> None:
+        super().__init__()
+        kind = getattr(config, "score_type", "reward")
+        if kind not in ("reward", "cost", "critic"):
+            raise ModelError(f"the config of {source} states score_type {kind!r}: it must be reward, cost or critic")
+        # safe-rlhf takes the statistics of the config where the weights hold none.
+        stored = {part: weights(f"{name}.{part}") for part in ("mean", "var", "count") if f"{name}.{part}" in weights}
+        mean = stored.get("mean", _stated(config, "mean", 0.0))
+        deviation = stored.get("var", _stated(config, "var", 1.0)).sqrt() + 1e-8
+        on = bool(getattr(config, "do_normalize", False)) and kind != "critic"
+        self.register_buffer("shift", mean if on and kind == "reward" else torch.zeros_like(mean))
+        self.register_buffer("deviation", deviation if on else torch.ones_like(deviation))
+
+    def forward(self, found: torch.Tensor) -> torch.Tensor:
+        """float[rows, outputs]."""
+        return (found - self.get_buffer("shift")) / self.get_buffer("deviation")
+
+
+def _stated(config: Any, name: str, otherwise: float) -> torch.Tensor:
+    value = getattr(config, name, None)
+    return torch.as_tensor(otherwise if value is None else value, dtype=torch.float32).reshape(-1)
 
 
 class _Groups(nn.Module):

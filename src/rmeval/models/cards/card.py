@@ -14,12 +14,28 @@ from typing import Any, Literal, get_args
 from rmeval.engines.head_layout import HeadLayout, read_layout
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
+from rmeval.protocols.step_layout import StepLayout, read_steps
 
-__all__ = ["LOADING", "Card", "all_cards", "card_of", "card_of_architecture", "find_card", "read_cards"]
+__all__ = ["LOADING", "Card", "Known", "all_cards", "card_of", "card_of_architecture", "find_card", "read_cards"]
 
 Status = Literal["verified", "layout-only", "unloadable"]
-LOADING = ("family", "load")
+LOADING = ("family", "load", "notes", "known")
 """Keys of a `[[model]]` table that say how the model is loaded; the others are its facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number that a source states of a model, besides its results on benchmarks.
+
+    Attributes:
+        what: What it is, such as the score of an example.
+        value: The number.
+        source: Where it is stated, and in which format it was computed.
+    """
+
+    what: str
+    value: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,7 @@ class Card:
         head: The layout of its head, if transformers does not load it.
         steps: How steps are read, for process reward models.
         model: Hub id of the model, if the card is that of one model.
+        known: Numbers that sources state of the model, besides results on benchmarks, which `rmeval.published` has.
     """
 
     name: str
@@ -56,8 +73,9 @@ class Card:
     architectures: tuple[str, ...] = ()
     load: Mapping[str, Any] = field(default_factory=dict)
     head: HeadLayout | None = None
-    steps: Mapping[str, Any] | None = None
+    steps: StepLayout | None = None
     model: str = ""
+    known: tuple[Known, ...] = ()
 
 
 def card_of(model_id: str) -> Card | None:
@@ -127,7 +145,7 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
     """
     for number, stated in enumerate(document.get("family", ()), 1):
         place = f"{where}: family {stated.get('name', number)}"
-        known = {one.name for one in fields(Card)} - {"model"}
+        known = {one.name for one in fields(Card)} - {"model", "known"}
         if unknown := sorted(set(stated) - known):
             raise ModelError(f"{place} has {unknown[0]!r}: the keys are {', '.join(sorted(known))}")
         if lacking := [name for name in ("name", "status", "about", "source") if not stated.get(name)]:
@@ -139,6 +157,8 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
         }
         if "head" in stated:
             given["head"] = read_layout(stated["head"], f"{place}: head")
+        if "steps" in stated:
+            given["steps"] = read_steps(stated["steps"], f"{place}: steps")
         yield Card(**given)
 
 
@@ -163,6 +183,9 @@ def _listed() -> Mapping[str, Card]:
         for model in document.get("model", ()):
             if (family := model.get("family")) is not None:
                 base = families[family]
-                card = replace(base, model=model["id"], load={**base.load, **model.get("load", {})})
+                known = tuple(Known(**one) for one in model.get("known", ()))
+                notes = (*base.notes, *model.get("notes", ()))
+                load = {**base.load, **model.get("load", {})}
+                card = replace(base, model=model["id"], load=load, notes=notes, known=known)
                 found[model["id"].casefold()] = card
     return found

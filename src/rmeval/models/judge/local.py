@@ -14,11 +14,13 @@ from rmeval.errors import ModelError
 from rmeval.models.labels import Labels
 from rmeval.models.options import (
     COMPARATOR_OPTIONS,
+    CONVENTION_OPTIONS,
     HEAD_OPTIONS,
     IMPLICIT_OPTIONS,
     OTHER_KINDS,
     REPLICA_OPTIONS,
     SERVER_OPTIONS,
+    STEP_OPTIONS,
     ModelOptions,
     refuse,
 )
@@ -214,6 +216,10 @@ class _Input(NamedTuple):
     asked: list[Asked]
 
 
+_OTHERS = (*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, *CONVENTION_OPTIONS, *STEP_OPTIONS)
+"""Options of models that are not judges."""
+
+
 def _refuse(options: ModelOptions) -> None:
     """Raise a ModelError for options that a judge run by rmeval does not use."""
     if options.kind != "auto":
@@ -222,9 +228,9 @@ def _refuse(options: ModelOptions) -> None:
         raise ModelError("truncate-left would cut a judge's instructions: choose `on_overlength` skip")
     others = {
         **OTHER_KINDS,
-        **dict.fromkeys((*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "leave `protocol` out"),
+        **dict.fromkeys(_OTHERS, "leave `protocol` out"),
     }
-    refuse(options, (*HEAD_OPTIONS, *IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, *SERVER_OPTIONS), "a judge", others)
+    refuse(options, (*_OTHERS, *SERVER_OPTIONS), "a judge", others)
     if options.judge.judge_kwargs:
         raise ModelError("`judge_kwargs` is for calls of a server: leave it out, or give `base_url`")
     if options.engine != "ray":

@@ -43,6 +43,8 @@ class JudgeCard:
         reads: How the verdict is read: from a text, from the probabilities of labels, or from a decision API.
         prompt: Jinja template of the user's turn.
         system: Jinja template of the system message; empty for none.
+        roles: Roles in which a judge of two responses gets them, after the turns of the conversation as they are, if
+            its chat template has such roles; the prompt is empty then.
         about: What the judge does, in one line.
         source: Where labels and scale come from.
         note: What else a reader of numbers should know.
@@ -73,6 +75,7 @@ class JudgeCard:
     reads: Form
     prompt: str
     system: str = ""
+    roles: tuple[str, ...] = ()
     about: str = ""
     source: str = ""
     note: str = ""

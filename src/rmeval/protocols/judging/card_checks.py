@@ -37,11 +37,20 @@ def check_card(card: JudgeCard, wrong: Wrong) -> None:
 def _wrong_names(card: JudgeCard) -> Iterator[str]:
     if not _NAME.fullmatch(card.name) or card.name.endswith(".toml"):
         yield f"has the name {card.name!r}: give a name with a version, such as mine@1"
-    if not card.prompt.strip():
+    if card.roles:
+        yield from _wrong_roles(card)
+    elif not card.prompt.strip():
         yield "has an empty prompt: write one"
     for name in ("strengths", "descriptions"):
         if unknown := set(getattr(card, name)) - set(card.names(MOST)):
             yield f"has {name} for {sorted(unknown)[0]!r}, which is not among its labels: correct it"
+
+
+def _wrong_roles(card: JudgeCard) -> Iterator[str]:
+    if card.kind != "pair" or card.reads == "decision" or len(card.roles) != 2 or not all(card.roles):
+        yield "has roles, which are two for a judge of pairs: give them, or leave roles out"
+    if card.prompt.strip():
+        yield "has roles and a prompt: leave one out"
 
 
 def _wrong_labels(card: JudgeCard) -> Iterator[str]:
@@ -64,8 +73,8 @@ def _wrong_reading(card: JudgeCard) -> Iterator[str]:
         return
     if card.kind in ("rate", "rate-all") and card.scale is None:
         yield "has no scale: give the lowest and the highest rating, such as scale = [1, 10]"
-    if card.kind == "rate-all" and not card.json_field:
-        yield "has no json_field: give the key of the ratings in the JSON that the judge writes"
+    if card.kind == "rate-all" and not (card.json_field or card.find):
+        yield "does not state how ratings are read: give json_field, the key of the ratings in JSON, or find"
     if card.schema is not None and not card.json_field:
         yield "has a schema, but no json_field: give the key of the verdict in the JSON that the judge writes"
     if card.json_field and (card.find or card.verdict):
@@ -139,6 +148,8 @@ def check_prompt(card: JudgeCard, wrong: Wrong) -> None:
             shown += rendered(getattr(card, name), values)
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise wrong(f"has a template as {name} that cannot be rendered ({reason_of(error)}): correct it") from error
+    if card.roles:
+        return
     if question not in shown:
         raise wrong("has a prompt that does not show the conversation: add {{ conversation }}")
     for number, text in enumerate(texts):

@@ -187,6 +187,12 @@ def _orders(value: Any) -> tuple[str, ...]:
     return found
 
 
+def _roles(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise TypeError
+    return tuple(map(_text_of, value))
+
+
 def _sampling(value: Any) -> Sampling:
     found = Sampling(**value)
     if not 0 <= _number(found.temperature) <= 10 or _share(found.top_p) == 0:
@@ -221,6 +227,7 @@ _FORMS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "scale": ("the lowest and the highest rating, such as [1, 10]", _scale),
     "schema": ("a JSON schema, as a table", _schema),
     "min_label_mass": ("a number from 0 to 1", _share),
+    "roles": ("a list of roles", _roles),
     "orders": (f"a list of {' and '.join(get_args(Order))}", _orders),
     "sampling": ("a table with temperature (0 to 10), top_p (up to 1) and max_new_tokens", _sampling),
 }

@@ -91,6 +91,8 @@ class JudgeProtocol(BaseProtocol):
         """The label that a text states, in JSON or in words; None if it states none."""
         if self.card.json_field:
             found = json_verdict(text, self.card, presented)
+            if isinstance(found, int) and not isinstance(found, bool):
+                return str(found)
         else:
             found = label_in(text, self.card, count, presented)
         return found.strip() if isinstance(found, str) else None
@@ -149,8 +151,9 @@ class JudgeProtocol(BaseProtocol):
                 "correct its template"
             ) from error
         labels = () if card.reads == "text" else card.names(count)
+        shown = (Message("user", user),) if not card.roles else _in_roles(request, card.roles, values["responses"])
         return Prompt(
-            (*((Message("system", system),) if system else ()), Message("user", user)),
+            (*((Message("system", system),) if system else ()), *shown),
             card.reads,
             labels,
             self._described(labels),
@@ -203,6 +206,11 @@ class JudgeProtocol(BaseProtocol):
     @abstractmethod
     def decide(self, probabilities: Probabilities) -> Verdict:
         """The verdict of the labels' probabilities."""
+
+
+def _in_roles(request: Request, roles: Sequence[str], responses: Sequence[str]) -> tuple[Message, ...]:
+    """The conversation as it is, and each response in a role of its own."""
+    return (*request.prompt, *(Message(role, text) for role, text in zip(roles, responses, strict=True)))
 
 
 def _check_options(card: JudgeCard, options: JudgeOptions) -> None:

@@ -13,7 +13,7 @@ from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
 from rmeval.protocols.judging.presented import presented, top_positions
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.judging.reading import json_verdict, number_of, rating_in
+from rmeval.protocols.judging.reading import json_verdict, list_in, number_of, rating_in
 from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
@@ -61,7 +61,9 @@ class JudgeRateAll(JudgeProtocol):
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The rating of each response, by name or in the order in which they are presented."""
-        found = json_verdict(text, self.card, presented)
+        found = (
+            json_verdict(text, self.card, presented) if self.card.json_field else list_in(text, self.card, presented)
+        )
         names = self.card.member_names(count)
         if isinstance(found, Mapping):
             found = [found[name] for name in names] if set(found) == set(names) else None

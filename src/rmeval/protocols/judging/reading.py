@@ -17,6 +17,7 @@ __all__ = [
     "json_objects",
     "json_verdict",
     "label_in",
+    "list_in",
     "normal",
     "number_of",
     "rating_in",
@@ -263,6 +264,14 @@ def rating_in(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> floa
         found = [(0, _in_scale(one, card.scale)) for one in numbers]
     number = _decided(found, card.several) if found else None
     return None if number is None else float(number)
+
+
+def list_in(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> list[str] | None:
+    """The parts between commas of what a text states as its verdict; None if it states none, or several."""
+    text = normal(text)
+    stated = [(text.count("\n", 0, place), found) for place, found in _stated(text, card, presented)]
+    found = _decided(stated, card.several) if stated else None
+    return None if found is None else [part.strip() for part in found.split(",")]
 
 
 _LONGEST_LINE = 200

@@ -1,0 +1,113 @@
+"""What a model's input needs beside its chat template: the place of system messages, and the ends of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from rmeval.errors import ModelError
+from rmeval.rendering.boundary import Rendered
+from rmeval.types import Message
+
+__all__ = ["Conventions", "SystemRole", "merged"]
+
+SystemRole = Literal["keep", "merge", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How conversations become sequences, beside the template.
+
+    Attributes:
+        system_role: What becomes of system messages: the template shows them (`keep`), they begin the user's next
+            message (`merge`), or a conversation with one is an error (`error`).
+        append_eos: Whether a sequence that does not end with EOS gets one.
+        strip_bos: Whether the BOS at the beginning of a sequence is left out.
+    """
+
+    system_role: SystemRole = "keep"
+    append_eos: bool = False
+    strip_bos: bool = False
+
+    @property
+    def changes_ends(self) -> bool:
+        """Whether sequences can differ from what the template writes."""
+        return self.append_eos or self.strip_bos
+
+    def identity(self) -> dict[str, Any]:
+        """The conventions that are not the default."""
+        default = Conventions()
+        return {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
+
+    def arranged(self, conversation: Sequence[Message]) -> tuple[Sequence[Message], str | None]:
+        """The messages to render, and the reason why the conversation cannot be rendered, if there is one."""
+        if self.system_role == "keep" or all(message.role != "system" for message in conversation):
+            return conversation, None
+        if self.system_role == "error":
+            return conversation, "the conversation has a system message, and `system_role` error refuses it"
+        found = merged(conversation)
+        if found is None:
+            return conversation, "no message of the user follows a system message, so it cannot be merged into one"
+        return found, None
+
+    def check(self, tokenizer: Any, example: Rendered, source: str) -> None:
+        """Check that the ends of sequences can be changed, and would be.
+
+        Args:
+            tokenizer: The tokenizer.
+            example: A conversation as the template alone renders it.
+            source: The tokenizer's name, for messages.
+
+        Raises:
+            ModelError: If an option has no effect, or the tokenizer does not have the token.
+        """
+        for option, given, token in (
+            ("append_eos", self.append_eos, tokenizer.eos_token_id),
+            ("strip_bos", self.strip_bos, tokenizer.bos_token_id),
+        ):
+            if given and token is None:
+                name = option[-3:].upper()
+                raise ModelError(f"the tokenizer of {source} has no {name} token: leave `{option}` out")
+        if example.error is not None:
+            return
+        if self.append_eos and example.tokens[-1:].tolist() == [tokenizer.eos_token_id]:
+            raise ModelError(
+                f"conversations of {source} end with EOS already, so `append_eos` has no effect: leave it out"
+            )
+        if self.strip_bos and example.tokens[:1].tolist() != [tokenizer.bos_token_id]:
+            raise ModelError(
+                f"conversations of {source} do not begin with BOS, so `strip_bos` has no effect: leave it out"
+            )
+
+    def ended(self, tokenizer: Any, one: Rendered) -> Rendered:
+        """A sequence with its ends as they must be, and the response's beginning moved with it."""
+        if one.error is not None:
+            return one
+        if self.strip_bos and one.tokens[:1].tolist() == [tokenizer.bos_token_id]:
+            # The first token is never part of the scored response: nothing predicts it.
+            one = replace(one, tokens=one.tokens[1:], start=max(1, one.start - 1) if one.start else 0)
+        if self.append_eos and one.tokens[-1:].tolist() != [tokenizer.eos_token_id]:
+            one = replace(one, tokens=np.append(one.tokens, np.int32(tokenizer.eos_token_id)))
+        return one
+
+
+def merged(conversation: Sequence[Message]) -> list[Message] | None:
+    """The conversation with each system message before the text of the user's next message, after a blank line.
+
+    Returns:
+        None if there is a system message that no message of the user follows.
+    """
+    found: list[Message] = []
+    waiting: list[str] = []
+    for message in conversation:
+        if message.role == "system":
+            waiting.append(message.content)
+        elif waiting and message.role == "user":
+            found.append(replace(message, content="\n\n".join([*waiting, message.content])))
+            waiting = []
+        else:
+            found.append(message)
+    return None if waiting else found

@@ -1,0 +1,1 @@
+"""Sweeps: many models on many benchmarks, one process after the other."""
