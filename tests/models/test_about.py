@@ -37,6 +37,7 @@ def test_a_listed_model_has_its_own_notes_numbers_and_command() -> None:
     assert {one.name: (one.value, one.default) for one in found.settings} == {
         "dtype": ("bfloat16", "auto"),
         "max_length": (16384, None),
+        "model_kwargs num_labels": (1, None),
     }
     assert [one.value for one in found.card.known] == [23.0, 3.59375]
     rows = {board.id: row.values[board.headline] for board, row in found.published}

@@ -82,8 +82,9 @@ def _tokenizer(folder: Path, ids: Mapping[str, int], words: Mapping[str, int], t
     (folder / "tokenizer_config.json").write_text(json.dumps(own), encoding="utf-8")
 
 
-def _llama3_tokenizer(folder: Path) -> None:
+def _llama3_tokenizer(folder: Path, further: Mapping[str, int] | None = None, **settings: Any) -> None:
     ids = {
+        **(further or {}),
         "<|begin_of_text|>": 128000,
         "<|end_of_text|>": 128001,
         "<|start_header_id|>": 128006,
@@ -92,7 +93,14 @@ def _llama3_tokenizer(folder: Path) -> None:
         "[PAD]": 128256,
     }
     own: dict[str, Any] = {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>", "pad_token": "[PAD]"}
+    own |= settings
     _tokenizer(folder, ids, {"assistant": 78191, "ĊĊ": 271, "system": 9125, "user": 882}, LLAMA3, **own)
+
+
+def _athene_tokenizer(folder: Path) -> None:
+    """Llama 3's, with the token at which Athene-RM is read."""
+    cls = "<|reserved_special_token_1|>"
+    _llama3_tokenizer(folder, {cls: 128003}, cls_token=cls)
 
 
 def _gemma_tokenizer(folder: Path) -> None:
@@ -110,6 +118,7 @@ def _qwen_tokenizer(folder: Path) -> None:
 
 TOKENIZERS: Mapping[str, Callable[[Path], None]] = {
     "llama": _llama3_tokenizer,
+    "athene": _athene_tokenizer,
     "gemma2": _gemma_tokenizer,
     "qwen2": _qwen_tokenizer,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ class AboutModel:
             "card": own,
             "settings": [{"name": one.name, "value": one.value, "default": one.default} for one in self.settings],
             "head": layout,
-            "steps": None if card is None else card.steps,
+            "steps": None if card is None or card.steps is None else asdict(card.steps),
             "facts": None if facts is None else {name: getattr(facts, name) for name in facts.__slots__},
             "known": known,
             "published": [_row(board, row) for board, row in self.published],

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rmeval.errors import ModelError
 from rmeval.hub import is_hub_id
+from rmeval.models import is_address
 from rmeval.models.cards.card import Card, card_of, card_of_architecture, find_card
-from rmeval.models.options import GROUPS, ModelOptions
+from rmeval.models.options import GROUPS, RENDERING_OPTIONS, ModelOptions
 from rmeval.repository import read_config
 
 __all__ = ["apply_card", "card_for"]
@@ -34,7 +35,15 @@ def card_for(spec: str, options: ModelOptions) -> Card | None:
         return None
     if options.card != "auto":
         return find_card(options.card)
-    return card_of(spec) if is_hub_id(spec) and not Path(spec).exists() else None
+    return card_of(spec) if _is_on_hub(spec) else None
+
+
+def _is_on_hub(spec: str) -> bool:
+    """Whether a model is given by an id of the hub; a name that is too long for a file is none."""
+    try:
+        return is_hub_id(spec)
+    except OSError:
+        return False
 
 
 def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
@@ -56,17 +65,30 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     kept: list[str] = []
     changed: list[str] = []
     for name, value in card.load.items():
-        if name == "revision" and not is_hub_id(spec):
+        if not _is_used(name, spec, options):
             continue
         found, own = _given(found, name, value)
         text = f"{name}={json.dumps(value, ensure_ascii=False)}"
         (changed if own else kept).append(text)
-    if card.head is not None and found.layout is None and found.head is None:
-        found = replace(found, layout=card.head)
+    if not is_address(spec):
+        found = _with_layouts(card, found, kept)
+    _tell(card, kept, changed)
+    return replace(found, card=card.name)
+
+
+def _with_layouts(card: Card, options: ModelOptions, kept: list[str]) -> ModelOptions:
+    """The options with the layouts of a card's head and steps; those that are set are added to `kept`."""
+    if card.head is not None and options.layout is None and options.head is None:
+        options = replace(options, layout=card.head)
         kept.append(f"layout={card.head.title}")
-    if card.steps is not None and found.steps is None:
-        found = replace(found, steps=card.steps)
+    if card.steps is not None and options.steps is None:
+        options = replace(options, steps=card.steps)
         kept.append(f"steps={card.steps.title}")
+    return options
+
+
+def _tell(card: Card, kept: Sequence[str], changed: Sequence[str]) -> None:
+    """Log what a card sets, and what the user's options replace."""
     if kept:
         logger.warning("the card %s (%s) sets %s", card.name, card.status, ", ".join(kept))
     if changed:
@@ -75,7 +97,24 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
             card.name,
             ", ".join(changed),
         )
-    return replace(found, card=card.name)
+        for note in card.notes:
+            logger.warning("the card %s: %s", card.name, note)
+    elif card.notes:
+        logger.warning("`rmeval card %s` states which other settings change scores", card.model or card.name)
+
+
+def _is_used(name: str, spec: str, options: ModelOptions) -> bool:
+    """Whether a model uses an option: a folder has no revision, a server loads its model itself, engines differ."""
+    if is_address(spec):
+        of_rendering = name in RENDERING_OPTIONS and options.tokenizer is not None
+        return of_rendering or name not in (*RENDERING_OPTIONS, *_LOADING)
+    if name == "model_kwargs":
+        return (options.replica_engine if options.engine == "ray" else options.engine) == "hf"
+    return name != "revision" or _is_on_hub(spec)
+
+
+_LOADING = ("dtype", "device", "revision", "model_kwargs", "kind", "head", "base_model", "ref_model", "ref_revision")
+"""Options of loading weights."""
 
 
 def _given(options: ModelOptions, name: str, value: Any) -> tuple[ModelOptions, bool]:
@@ -100,10 +139,7 @@ def _filled(options: Any, name: str, value: Any, over: bool = False) -> tuple[An
 
 def _hint(spec: str) -> None:
     """Log the card that fits the class in a local checkpoint's config."""
-    config = Path(spec) / "config.json"
-    if not config.is_file():
-        return
-    card = card_of_architecture(read_config(config).get("architectures"))
+    card = card_of_architecture(read_config(Path(spec) / "config.json").get("architectures"))
     if card is not None:
         logger.warning(
             "the config of %s names a class of the card %s: give `card` %s to read it so", spec, card.name, card.name

@@ -67,6 +67,9 @@ class ModelOptions:
             message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
         append_eos: Whether a sequence that does not end with the EOS token gets one.
         strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
+        repeat_bos: Whether to write the BOS token at the beginning of a sequence twice, as code does that tokenises a
+            text which begins with it.
+        system_message: Content of a system message for conversations without one; may be empty.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
             `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
@@ -129,6 +132,8 @@ class ModelOptions:
     system_role: str = "keep"
     append_eos: bool = False
     strip_bos: bool = False
+    repeat_bos: bool = False
+    system_message: str | None = None
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -251,7 +256,7 @@ SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
 JUDGE_OPTIONS = ("judge",)
 """Options of judges only."""
-CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos")
+CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos", "repeat_bos", "system_message")
 """Options of conversations that end in a response, as classifiers and implicit rewards read them."""
 SERVED_OPTIONS = (
     *SERVER_OPTIONS,

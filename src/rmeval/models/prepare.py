@@ -145,7 +145,14 @@ def make_renderer(
         allowed=options.allow_dropped_roles,
         sources=found.sources,
         loaded=found.loaded,
-        conventions=Conventions(options.system_role, options.append_eos, options.strip_bos),  # type: ignore[arg-type]
+        conventions=Conventions(
+            options.system_role,
+            options.append_eos,
+            options.strip_bos,
+            options.repeat_bos,
+            options.system_message,
+            last=engine.description.score_token if options.layout and options.layout.appends else None,
+        ),
     )
     fingerprint = found.fingerprint
     if options.tokenizer_kwargs:

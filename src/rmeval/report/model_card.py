@@ -47,7 +47,7 @@ def _about(found: AboutModel) -> Iterator[str]:
         if card.reference:
             yield f"reference: {card.reference}; largest difference of a score in float32: {card.difference:.1e}"
         if card.reason:
-            yield card.reason
+            yield card.reason.removesuffix(".")
         yield f"layout: {card.source}"
     yield f"card: {found.found}"
     if found.members:
@@ -58,7 +58,7 @@ def _about(found: AboutModel) -> Iterator[str]:
 
 def _notes(found: AboutModel) -> Iterator[str]:
     if found.card is not None:
-        yield from found.card.notes
+        yield from (note.removesuffix(".") for note in found.card.notes)
     for board, row in found.published:
         yield from (f"{board.name}: {note}" for note in row.notes)
 
@@ -84,10 +84,8 @@ def _ways(found: AboutModel, card: Card) -> Iterator[tuple[str, str, str]]:
         yield "layers", " ".join(head.layers), "found by their names"
         if head.gate:
             yield "gate", " ".join(head.gate), "none"
-            place = (
-                f"at the last occurrence of the tokens {list(head.gate_at)}" if head.gate_at else "at the last token"
-            )
-            yield "gate is read", place, ""
+            first = f"at the first token of the last occurrence of {list(head.gate_at)}"
+            yield "gate is read", first if head.gate_at else "at the last token", ""
         rest = {name: value for name, value in head.to_dict().items() if name not in ("layers", "gate", "gate_at")}
         for name, value in rest.items():
             yield name, _text(value), ""

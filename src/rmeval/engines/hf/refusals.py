@@ -16,6 +16,11 @@ def cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bo
     where = checkpoint.source
     if "trust_remote_code" in str(error):
         return ModelError(f"{where} comes with its own code: read it, and if you trust it, give `trust_remote_code`")
+    if "problem_type" in str(error):
+        return ModelError(
+            f"{where} has a problem_type in config.json that does not fit its number of outputs, which transformers "
+            "refuses: copy the checkpoint to a folder, and remove problem_type from config.json there"
+        )
     kind = "language model" if language_model else "sequence classifier"
     return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")
 

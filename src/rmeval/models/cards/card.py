@@ -179,10 +179,14 @@ def _listed() -> Mapping[str, Card]:
     """The cards of the models that the files list with a family, by id in lower case."""
     families = _families()
     found: dict[str, Card] = {}
-    for _, document in _documents():
+    for name, document in _documents():
         for model in document.get("model", ()):
             if (family := model.get("family")) is not None:
-                base = families[family]
+                if (base := families.get(family)) is None:
+                    raise ModelError(
+                        f"{name}: {model['id']} has the family {quoted(family)}, which no file has: add it, or correct "
+                        "the name"
+                    )
                 known = tuple(Known(**one) for one in model.get("known", ()))
                 notes = (*base.notes, *model.get("notes", ()))
                 load = {**base.load, **model.get("load", {})}
