@@ -11,6 +11,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
 
+from tests.checkpoints import make_tokenizer
 from tests.zoo.bodies import body_config, body_weights, llama_3_tokenizer, numbers, write_checkpoint
 
 MARKERS = ("<|source|>", "<|candidate1|>", "<|candidate2|>", "<|candidate|>")
@@ -202,4 +203,16 @@ def rlhflow(folder: Path, seed: int = 81) -> Path:
     config = body_config("llama", max_position_embeddings=8192, bos_token_id=401)
     weights = _weights(AutoModelForCausalLM, config, seed)
     tokenizer = llama_3_tokenizer(model_max_length=8192)
+    return write_checkpoint(folder, config, weights, tokenizer, architectures=["LlamaForCausalLM"])
+
+
+def dpo_policy(folder: Path, seed: int, kind: str) -> Path:
+    """A language model with a tokenizer that has Llama 3's template, ChatML and no BOS token, or no template (Tulu)."""
+    config = body_config("llama", max_position_embeddings=4096, rms_norm_eps=1e-5)
+    weights = _weights(AutoModelForCausalLM, config, seed, 0.1)
+    if kind == "llama-3":
+        tokenizer = llama_3_tokenizer(model_max_length=4096)
+    else:
+        bos = {} if kind == "chatml" else {"bos_token": "<|bos|>", "chat_template": None}
+        tokenizer = make_tokenizer(model_max_length=4096, **bos)
     return write_checkpoint(folder, config, weights, tokenizer, architectures=["LlamaForCausalLM"])
