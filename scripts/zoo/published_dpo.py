@@ -4,12 +4,14 @@
 
 REWARD_BENCH is a clone of allenai/reward-bench, and each pair a list of messages and two responses. Prints the rewards
 of both responses of each pair: with the reference, and without one as average, norm and sum. Conversations are rendered
-by the policy's chat template, or by a conversation of FastChat, whose folder then is in PYTHONPATH.
+by the policy's chat template, or by a conversation of FastChat, whose folder then is in PYTHONPATH. Numbers are in
+float64: sums of hundreds of log-probabilities in float32 have steps of 3e-5.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import sys
@@ -38,14 +40,14 @@ def published(folder: str, name: str) -> Any:
 def rendered(folder: str, pair: Any, tokenizer: Any, conversation: str | None) -> dict[str, Any]:
     """The texts of a pair, as RewardBench renders them."""
     utils = published(folder, "utils")
-    example = {"prompt": pair[0], "chosen": pair[1], "rejected": pair[2]}
+    example: dict[str, Any] = {"prompt": pair[0], "chosen": pair[1], "rejected": pair[2]}
     if conversation is None:
-        found: dict[str, Any] = utils.prepare_dialogue_from_tokenizer(example, tokenizer)
-        return found
-    from fastchat.conversation import get_conv_template
-
-    found = utils.prepare_dialogue(example, get_conv_template(conversation))
-    return found
+        utils.prepare_dialogue_from_tokenizer(example, tokenizer)
+        return example
+    # FastChat is no dependency of rmeval.
+    fastchat = importlib.import_module("fastchat.conversation")
+    utils.prepare_dialogue(example, fastchat.get_conv_template(conversation))
+    return example
 
 
 def main() -> None:
@@ -62,7 +64,7 @@ def main() -> None:
         tokenizer.bos_token_id = tokenizer.eos_token_id
         tokenizer.pad_token_id = tokenizer.eos_token_id
     policy, reference = (
-        AutoModelForCausalLM.from_pretrained(one, dtype=torch.float32) for one in (given.policy, given.reference)
+        AutoModelForCausalLM.from_pretrained(one, dtype=torch.float64) for one in (given.policy, given.reference)
     )
     dpo = published(given.reward_bench, "dpo")
     here = SimpleNamespace(device=torch.device("cpu"))
