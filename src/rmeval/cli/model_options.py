@@ -148,7 +148,10 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "comparison": (
         Annotated[
             str | None,
-            _model("For comparators: how two responses are rendered: letters, rlhflow, steamshp, or a Jinja file."),
+            _model(
+                "For comparators: how two responses are rendered: letters, rlhflow, steamshp, pairrm, better-pairrm, "
+                "or a Jinja file."
+            ),
         ],
         None,
     ),

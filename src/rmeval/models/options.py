@@ -96,7 +96,7 @@ class ModelOptions:
         boundary: How to find the beginning of a response for an implicit reward: as `trl` or as `reward-bench` does.
         sequential: Whether to load policy and reference one after the other instead of together.
         comparison: Template that shows two responses to a comparator: `letters` (the default of language models),
-            `rlhflow`, `steamshp`, or the path of a Jinja file.
+            `rlhflow`, `steamshp`, `pairrm`, `better-pairrm`, or the path of a Jinja file.
         min_label_mass: Smallest probability that a language model must assign to its two label tokens together, on
             average over the first 32 requests.
         against: Which pairs a comparator compares in comparisons of more than two responses: `all`, or the `chosen`
