@@ -67,6 +67,7 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "append_eos": (Annotated[bool, _model("End each sequence with the EOS token.", "--append-eos")], False),
     "strip_bos": (Annotated[bool, _model("Leave out the BOS token at the beginning.", "--strip-bos")], False),
+    "add_bos": (Annotated[bool, _model("Begin with BOS if the tokenizer adds it to a text.", "--add-bos")], False),
     "trust_remote_code": (
         Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
         False,

@@ -67,6 +67,7 @@ class ModelOptions:
             message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
         append_eos: Whether a sequence that does not end with the EOS token gets one.
         strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
+        add_bos: Whether sequences begin with the BOS token that the tokenizer adds to a text, if the template lacks it.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
             `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
@@ -129,6 +130,7 @@ class ModelOptions:
     system_role: str = "keep"
     append_eos: bool = False
     strip_bos: bool = False
+    add_bos: bool = False
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -251,7 +253,7 @@ SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
 JUDGE_OPTIONS = ("judge",)
 """Options of judges only."""
-CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos")
+CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos", "add_bos")
 """Options of conversations that end in a response, as classifiers and implicit rewards read them."""
 SERVED_OPTIONS = (
     *SERVER_OPTIONS,

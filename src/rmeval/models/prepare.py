@@ -145,7 +145,7 @@ def make_renderer(
         allowed=options.allow_dropped_roles,
         sources=found.sources,
         loaded=found.loaded,
-        conventions=Conventions(options.system_role, options.append_eos, options.strip_bos),  # type: ignore[arg-type]
+        conventions=Conventions(options.system_role, options.append_eos, options.strip_bos, options.add_bos),  # type: ignore[arg-type]
     )
     fingerprint = found.fingerprint
     if options.tokenizer_kwargs:

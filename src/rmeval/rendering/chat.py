@@ -9,6 +9,7 @@ import logging
 import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from rmeval.rendering.boundary import BOUNDARIES, Boundary, Rendered, TokenArray
 from rmeval.rendering.chat_template import ChatTemplate, with_date
 from rmeval.rendering.conventions import Conventions
 from rmeval.rendering.named_templates import read_template, takes_special_tokens
-from rmeval.rendering.special_tokens import with_special_tokens
+from rmeval.rendering.special_tokens import adds_bos, with_special_tokens
 from rmeval.rendering.tokenizer import LoadedTokenizer, load_tokenizer, of_tokenizer
 from rmeval.rendering.variables import check_variables, variables_of
 from rmeval.rendering.visibility import CONTENT, Hidden, Visibility
@@ -96,6 +97,8 @@ class Renderer:
             check_variables(self.tokenizer.chat_template, template_kwargs, source)
             # Every rendering with this tokenizer passes these variables.
             self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
+        if conventions.add_bos and not adds_bos(self.tokenizer):
+            self._conventions = replace(conventions, add_bos=False)
         self.forget()
         # `Preparation` checks lengths, so transformers' warning about long sequences is not needed.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
@@ -120,12 +123,25 @@ class Renderer:
         )
         self._conventions.check(self.tokenizer, self._by_template([talk], ())[0], self._source)
         example, other = self._chunk([talk, other_talk], ())
+        self._warn_of_no_bos(example)
         if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
                 f"the chat template of {self._source} does not show the response, so all responses would get the same "
                 "score: give another template with `chat_template`"
             )
         return example.error or str(self.tokenizer.decode(example.tokens))
+
+    def _warn_of_no_bos(self, example: Rendered) -> None:
+        """Log a warning if sequences lack the BOS that the tokenizer adds to any text."""
+        bos = self.tokenizer.bos_token_id
+        if example.error is not None or self._conventions.strip_bos or bos is None or bos in example.tokens[:1]:
+            return
+        if adds_bos(self.tokenizer):
+            logger.warning(
+                "the chat template of %s writes no BOS, which its tokenizer adds to any text: if the model was trained "
+                "on texts that were tokenised after rendering, give `add_bos`",
+                self._source,
+            )
 
     def refuse_broken(self) -> None:
         """Raise a ModelError for a template that cannot render any conversation."""

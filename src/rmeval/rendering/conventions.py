@@ -26,16 +26,18 @@ class Conventions:
             message (`merge`), or a conversation with one is an error (`error`).
         append_eos: Whether a sequence that does not end with EOS gets one.
         strip_bos: Whether the BOS at the beginning of a sequence is left out.
+        add_bos: Whether a sequence that does not begin with BOS gets one, if the tokenizer adds one to any text.
     """
 
     system_role: SystemRole = "keep"
     append_eos: bool = False
     strip_bos: bool = False
+    add_bos: bool = False
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.strip_bos
+        return self.append_eos or self.strip_bos or self.add_bos
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -64,6 +66,8 @@ class Conventions:
         Raises:
             ModelError: If an option has no effect, or the tokenizer does not have the token.
         """
+        if self.strip_bos and self.add_bos:
+            raise ModelError("`strip_bos` leaves the BOS out that `add_bos` adds: give one of them")
         for option, given, token in (
             ("append_eos", self.append_eos, tokenizer.eos_token_id),
             ("strip_bos", self.strip_bos, tokenizer.bos_token_id),
@@ -89,6 +93,9 @@ class Conventions:
         if self.strip_bos and one.tokens[:1].tolist() == [tokenizer.bos_token_id]:
             # The first token is never part of the scored response: nothing predicts it.
             one = replace(one, tokens=one.tokens[1:], start=max(1, one.start - 1) if one.start else 0)
+        if self.add_bos and one.tokens[:1].tolist() != [tokenizer.bos_token_id]:
+            first = np.array([tokenizer.bos_token_id], np.int32)
+            one = replace(one, tokens=np.concatenate([first, one.tokens]), start=one.start + 1 if one.start else 0)
         if self.append_eos and one.tokens[-1:].tolist() != [tokenizer.eos_token_id]:
             one = replace(one, tokens=np.append(one.tokens, np.int32(tokenizer.eos_token_id)))
         return one

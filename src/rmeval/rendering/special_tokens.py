@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["added_tokens", "with_special_tokens"]
+__all__ = ["added_tokens", "adds_bos", "with_special_tokens"]
 
 
 def added_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -18,6 +18,11 @@ def added_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 _TEXT = "A text"
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Whether a tokenizer adds its BOS to any text."""
+    return tokenizer.bos_token_id is not None and added_tokens(tokenizer)[0][:1] == [tokenizer.bos_token_id]
 
 
 def with_special_tokens(tokenizer: Any) -> Callable[..., Any]:
