@@ -70,14 +70,14 @@ def tensor(ids: list[int]) -> torch.Tensor:
 
 
 def grm(module: Any, folder: Path) -> Scorer:
-    """GRM: AutoConfig is abstract, so that the config is read before."""
+    """Its config class is AutoConfig, which is abstract, so that the config is given; `post_init` is added."""
     config = AutoConfig.from_pretrained(folder)
     model = loaded(module.GRewardModel, folder, config=config)
     return lambda ids: model(tensor(ids), attention_mask=torch.ones(1, len(ids), dtype=torch.long)).item()
 
 
 def ldl(module: Any, folder: Path) -> Scorer:
-    """LDL: the widths are defaults of its classes; its own `from_pretrained` adds the pickles."""
+    """The widths are defaults of its classes, which are changed; the pickles are loaded as its own code does it."""
     module.MultiOutputNN.__init__.__defaults__ = ([32, 32],)
     module.GatingNN.__init__.__defaults__ = (32, *module.GatingNN.__init__.__defaults__[1:])
     model = loaded(module.LDLRewardModel27B, folder)
@@ -87,14 +87,14 @@ def ldl(module: Any, folder: Path) -> Scorer:
 
 
 def qrm(module: Any, folder: Path) -> Scorer:
-    """QRM: the third class multiplies with a bfloat16 matrix on CUDA's autocast only, so that it is made float32."""
+    """The class as it is, loaded without its own `from_pretrained`; a bfloat16 matrix is made float32."""
     found = getattr(module, json.loads((folder / "config.json").read_text())["architectures"][0])
     model = loaded(found, folder).float()
     return lambda ids: model(tensor(ids)).score.item()
 
 
 def urm(module: Any, folder: Path) -> Scorer:
-    """URM: sglang's class, whose engine is replaced by `LlamaModel` and the last position."""
+    """Its float16 layers are made float32; sglang's body and pooler are LlamaModel and the last position."""
     config = AutoConfig.from_pretrained(folder)
     model = module.LlamaForSequenceClassificationWithNormal_Weights(config)
     from safetensors.torch import load_file
@@ -109,7 +109,7 @@ def sglang_stand_ins(in_float32: bool) -> None:
     """Stands in for the parts of sglang that its file imports."""
 
     class Body(torch.nn.Module):
-        def __init__(self, config: Any, quant_config: Any = None) -> None:
+        def __init__(self, config: Any, quant_config: Any = None, prefix: str = "") -> None:
             super().__init__()
             config._attn_implementation = "eager"
             self.inner = LlamaModel(config)
@@ -136,7 +136,6 @@ def sglang_stand_ins(in_float32: bool) -> None:
         },
         "layers.quantization.base_config": {"QuantizationConfig": object},
         "model_executor.forward_batch_info": {"ForwardBatch": object},
-        "model_loader.weight_utils": {"default_weight_loader": None},
         "models.llama": {"LlamaForCausalLM": object, "LlamaModel": Body},
         "utils": {"add_prefix": lambda name, prefix: name},
     }
@@ -150,14 +149,14 @@ def sglang_stand_ins(in_float32: bool) -> None:
 
 
 def qwen_rm(module: Any, folder: Path) -> Scorer:
-    """Qwen2.5-Math-RM and WorldPM, with the config class of the same repository."""
+    """The class as it is, with its own config class."""
     config = module.Qwen2Config.from_pretrained(folder)
     model = loaded(module.Qwen2ForRewardModel, folder, config=config)
     return lambda ids: model(input_ids=tensor(ids))[0].item()
 
 
 def skywork_vl(module: Any, folder: Path) -> Scorer:
-    """Skywork-VL: RewardBench's pipeline, which looks for the value head on the hub and runs on CUDA."""
+    """The pipeline as it is, on CPU, with the value head of the folder instead of the hub's."""
     network = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, attn_implementation="eager")
     module.cached_file = lambda path_or_repo_id, filename: str(folder / filename)
     pipeline = module.SkyVLPipeline("", network, None)
@@ -185,8 +184,21 @@ def text_then_ids(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
     return list(tokenizer(tokenizer.apply_chat_template(talk, tokenize=False))["input_ids"])
 
 
+MATH = "Please reason step by step, and put your final answer within \\boxed{}."
+
+
+def with_system(message: str) -> Callable[[Any, list[dict[str, str]]], list[int]]:
+    """Renders as the demos of Qwen's reward models do, with a system message if there is none."""
+
+    def render(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
+        said = talk[0]["role"] == "system"
+        return without_added(tokenizer, talk if said else [{"role": "system", "content": message}, *talk])
+
+    return render
+
+
 def without_added(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
-    """The ids of the rendered text without added tokens, as the demos of Qwen's reward models make them."""
+    """The ids of the rendered text without added tokens."""
     return list(tokenizer.encode(tokenizer.apply_chat_template(talk, tokenize=False), add_special_tokens=False))
 
 
@@ -200,7 +212,8 @@ FAMILIES: dict[str, tuple[Callable[[Any, Path], Scorer], Callable[[Any, list[dic
     "qrm-gemma2": (qrm, once),
     "armorm": (qrm, once),
     "urm": (urm, text_then_ids),
-    "qwen-math-rm": (qwen_rm, without_added),
+    "qwen-math-rm": (qwen_rm, with_system(MATH)),
+    "worldpm": (qwen_rm, with_system("")),
     "skywork-vl": (skywork_vl, without_added),
 }
 
@@ -213,15 +226,14 @@ def expected(name: str, code: Path, folder: Path, reference: str) -> dict[str, A
     tokenizer = AutoTokenizer.from_pretrained(folder)
     talks = scored(name, folder)
     published = [render(tokenizer, talk) for talk in talks]
-    single = [once(tokenizer, talk) for talk in talks]
     with torch.no_grad():
-        scores = {"scores": [score(ids) for ids in single]}
-        if published != single:
-            scores["scores_with_two_bos"] = [score(ids) for ids in published]
+        scores = {"scores": [score(ids) for ids in published]}
+        if render is text_then_ids:
+            scores["scores_with_one_bos"] = [score(once(tokenizer, talk)) for talk in talks]
     return {
         "family": name,
         "reference": reference,
-        "how": "scripts/zoo/mixtures.py NAME CODE FOLDER --reference TEXT, float32, CPU",
+        "how": f"scripts/zoo/mixtures.py NAME CODE FOLDER --reference TEXT, float32, CPU; {make.__doc__}",
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "weights_sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
         **scores,

@@ -28,6 +28,7 @@ def largest_difference(
     conversations: Sequence[Sequence[Mapping[str, str]]],
     weights: str = "model.safetensors",
     file: str | None = None,
+    key: str = "scores",
     **options: Any,
 ) -> float:
     """Compare rmeval's scores of a checkpoint, read as its card says, with those of the published code.
@@ -38,6 +39,7 @@ def largest_difference(
         conversations: What was scored.
         weights: The file whose digest is known.
         file: Name of the file of expected scores, if the family has several.
+        key: Name of the scores in that file.
         options: Options of the model.
 
     Returns:
@@ -47,7 +49,7 @@ def largest_difference(
     assert (card.status, card.reference) == ("verified", known["reference"])
     assert digest_of(folder / weights) == known["weights_sha256"], "other weights than those the published code read"
     found = score(str(folder), [list(one) for one in conversations], **{"card": family, "device": "cpu", **options})
-    wanted = np.array(known["scores"])
+    wanted = np.array(known[key])
     assert len(set(np.round(wanted, 6))) == len(wanted), "the inputs cannot show a difference"
     apart = np.abs(np.asarray(found) - wanted)
     assert (apart <= 2e-6 * np.maximum(1, np.abs(wanted))).all(), (found, wanted)

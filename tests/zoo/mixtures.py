@@ -66,7 +66,7 @@ def _draw(seed: int, shapes: Shapes) -> Arrays:
             found[name] = (1 + 0.3 * drawn).astype(np.float32)
         elif len(shape) == 2 and "embed_tokens" not in name:
             # URM's gate is not normalised: large numbers would cancel, and float32 show only its own errors.
-            gain = 0.5 if name.startswith("weights.fc") else 1.5
+            gain = 0.3 if name.startswith(("weights.fc", "score.weight")) else 1.0
             found[name] = (gain * drawn / np.sqrt(shape[1])).astype(np.float32)
         else:
             found[name] = 0.5 * drawn
@@ -326,6 +326,7 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "armorm": armorm,
     "urm": urm31,
     "qwen-math-rm": qwen_rm,
+    "worldpm": qwen_rm,
     "skywork-vl": skywork_vl,
 }
 """By name of a checkpoint: the function that writes it."""

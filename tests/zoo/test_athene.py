@@ -39,7 +39,7 @@ def test_scores(folder: Path) -> None:
 
 def test_token_ids(folder: Path) -> None:
     rendered = Renderer(str(folder), "athene").render(
-        [[Message(one["role"], one["content"]) for one in talk] for talk in TALKS]
+        [tuple(Message(one["role"], one["content"]) for one in talk) for talk in TALKS]
     )
     assert [one.tokens.tolist() for one in rendered] == expected("athene")["ids"]
 

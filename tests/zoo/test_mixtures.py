@@ -27,6 +27,7 @@ CARDS = {
     "armorm": "armorm",
     "urm": "urm",
     "qwen-math-rm": "qwen-math-rm",
+    "worldpm": "worldpm",
     "skywork-vl": "skywork-vl",
 }
 """By checkpoint: the card that reads it."""
@@ -34,10 +35,31 @@ PICKLES: dict[str, Any] = {"model_kwargs": {"use_safetensors": False}}
 TALK = [{"role": "user", "content": "Name a fruit."}, {"role": "assistant", "content": "Pear"}]
 
 
+OPTIONS: dict[str, dict[str, Any]] = {"ldl": PICKLES, "urm": {"key": "scores_with_one_bos"}}
+
+
 @pytest.mark.parametrize("name", CARDS)
 def test_scores_of_the_published_code(name: str, tmp_path: Path) -> None:
     MAKERS[name](tmp_path)
-    largest_difference(CARDS[name], tmp_path, scored(name, tmp_path), file=name, **(PICKLES if name == "ldl" else {}))
+    largest_difference(CARDS[name], tmp_path, scored(name, tmp_path), file=name, **OPTIONS.get(name, {}))
+
+
+def test_two_bos_tokens_give_the_scores_of_the_demo(tmp_path: Path) -> None:
+    MAKERS["urm"](tmp_path)
+    largest_difference("urm", tmp_path, scored("urm", tmp_path), bos_tokens=2)
+
+
+def test_fixed_weights_of_attributes(tmp_path: Path) -> None:
+    """URM for Llama 3 has no gate: the score is the sum of the attributes' means with the weights of its model card."""
+    MAKERS["urm"](tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    without = {name: value for name, value in weights.items() if not name.startswith("weights.")}
+    save_file(without, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"architectures": ["LlamaForSequenceClassification"]}))
+    means = [score(str(tmp_path), [TALK], card="none", reduce=f"index:{2 * number}")[0] for number in range(5)]
+    found = score(str(tmp_path), [TALK], card="urm-fixed")[0]
+    assert found == pytest.approx(np.dot(means, [0.3, 0.74, 0.46, 0.47, -0.33]), abs=2e-6)
 
 
 def test_pickled_heads_are_read_on_request_only(tmp_path: Path) -> None:
@@ -83,6 +105,22 @@ def test_weights_in_a_pickle_are_accounted_for(tmp_path: Path) -> None:
     torch.save(torch.load(file) | {"network.9.weight": torch.ones(2, 2)}, file)
     with pytest.raises(ModelError, match=r"holds the weights gating_layer\.network\.9\.weight"):
         score(str(tmp_path), [TALK], card="ldl", **PICKLES)
+
+
+def test_a_head_of_another_config_is_refused(tmp_path: Path) -> None:
+    MAKERS["ldl"](tmp_path)
+    stated = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(stated | {"softmax": False}))
+    with pytest.raises(ModelError, match="softmax"):
+        score(str(tmp_path), [TALK], card="ldl", **PICKLES)
+
+
+def test_a_value_head_beside_the_weights_is_accounted_for(tmp_path: Path) -> None:
+    MAKERS["skywork-vl"](tmp_path)
+    file = tmp_path / "value_head.safetensors"
+    save_file({**load_file(file), "v_head.other.weight": np.ones((2, 2), dtype=np.float32)}, file)
+    with pytest.raises(ModelError, match=r"holds the weights v_head\.other\.weight"):
+        score(str(tmp_path), [TALK], card="skywork-vl")
 
 
 def test_a_gate_needs_the_tokens_of_its_place(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_template_without_bos(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert max(differences(path, "llama", stored("llama-without-bos")["scores"])) < TOLERANCE
     assert "writes no BOS" not in caplog.text
     assert min(differences(path, "llama", stored("llama-without-bos")["scores"], "none")) > 1e-3
-    assert "writes no BOS" in caplog.text and "`add_bos`" in caplog.text
+    assert "writes no BOS" in caplog.text and "`bos_tokens` 1" in caplog.text
 
 
 def test_gemma_2_needs_its_soft_caps(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def talks_of(family: str) -> Talks:
 @pytest.mark.parametrize("family", CHECKPOINTS)
 def test_scores_and_tokens_are_those_of_the_published_code(family: str, tmp_path: Path) -> None:
     folder, talks = CHECKPOINTS[family](tmp_path / "model"), talks_of(family)
-    assert largest_difference(family, folder, talks) <= (find_card(family).difference or 0) + 5e-7
+    assert largest_difference(family, folder, talks) <= 2 * (find_card(family).difference or 0) + 1e-7
     model = load_model(str(folder), card=family, device="cpu")
     assert isinstance(model, Classifier)
     said = [tuple(Message(one["role"], one["content"]) for one in talk) for talk in talks]

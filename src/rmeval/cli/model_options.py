@@ -66,8 +66,11 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         "keep",
     ),
     "append_eos": (Annotated[bool, _model("End each sequence with the EOS token.", "--append-eos")], False),
-    "strip_bos": (Annotated[bool, _model("Leave out the BOS token at the beginning.", "--strip-bos")], False),
-    "add_bos": (Annotated[bool, _model("Begin with BOS if the tokenizer adds it to a text.", "--add-bos")], False),
+    "bos_tokens": (
+        Annotated[int | None, _model("Number of BOS tokens at the beginning, 0 to 2. Default: the template's.")],
+        None,
+    ),
+    "system_message": (Annotated[str | None, _model("System message of conversations without one.")], None),
     "trust_remote_code": (
         Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
         False,

@@ -143,7 +143,9 @@ def _whole_numbers(value: object) -> bool:
 
 
 def _pairs(value: object) -> bool:
-    return isinstance(value, list) and all(_texts([*one, "value"]) and len(one) == 2 for one in value)
+    return isinstance(value, list) and all(
+        isinstance(one, list) and len(one) == 2 and _texts(one[:1]) and isinstance(one[1], str) for one in value
+    )
 
 
 _FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {

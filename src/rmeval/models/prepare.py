@@ -26,7 +26,8 @@ from rmeval.engines import (
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 from rmeval.messages import count_of
-from rmeval.models import ModelOptions, unknown_state
+from rmeval.models import unknown_state
+from rmeval.models.options import CONVENTION_OPTIONS, ModelOptions
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
 
@@ -145,7 +146,10 @@ def make_renderer(
         allowed=options.allow_dropped_roles,
         sources=found.sources,
         loaded=found.loaded,
-        conventions=Conventions(options.system_role, options.append_eos, options.strip_bos, options.add_bos),  # type: ignore[arg-type]
+        conventions=Conventions(
+            **{name: getattr(options, name) for name in CONVENTION_OPTIONS},
+            last=engine.description.score_token if options.layout and options.layout.appends else None,
+        ),
     )
     fingerprint = found.fingerprint
     if options.tokenizer_kwargs:

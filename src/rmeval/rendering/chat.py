@@ -9,7 +9,6 @@ import logging
 import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from types import MappingProxyType
@@ -97,8 +96,6 @@ class Renderer:
             check_variables(self.tokenizer.chat_template, template_kwargs, source)
             # Every rendering with this tokenizer passes these variables.
             self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
-        if conventions.add_bos and not adds_bos(self.tokenizer):
-            self._conventions = replace(conventions, add_bos=False)
         self.forget()
         # `Preparation` checks lengths, so transformers' warning about long sequences is not needed.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
@@ -134,12 +131,13 @@ class Renderer:
     def _warn_of_no_bos(self, example: Rendered) -> None:
         """Log a warning if sequences lack the BOS that the tokenizer adds to any text."""
         bos = self.tokenizer.bos_token_id
-        if example.error is not None or self._conventions.strip_bos or bos is None or bos in example.tokens[:1]:
+        chosen = self._conventions.bos_tokens is not None
+        if example.error is not None or chosen or bos is None or bos in example.tokens[:1]:
             return
         if adds_bos(self.tokenizer):
             logger.warning(
                 "the chat template of %s writes no BOS, which its tokenizer adds to any text: if the model was trained "
-                "on texts that were tokenised after rendering, give `add_bos`",
+                "on texts that were tokenised after rendering, give `bos_tokens` 1",
                 self._source,
             )
 

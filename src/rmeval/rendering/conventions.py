@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from rmeval.errors import ModelError
 from rmeval.rendering.boundary import Rendered
 from rmeval.types import Message
 
-__all__ = ["Conventions", "SystemRole", "merged"]
-
-SystemRole = Literal["keep", "merge", "error"]
+__all__ = ["Conventions", "merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +23,21 @@ class Conventions:
         system_role: What becomes of system messages: the template shows them (`keep`), they begin the user's next
             message (`merge`), or a conversation with one is an error (`error`).
         append_eos: Whether a sequence that does not end with EOS gets one.
-        strip_bos: Whether the BOS at the beginning of a sequence is left out.
-        add_bos: Whether a sequence that does not begin with BOS gets one, if the tokenizer adds one to any text.
+        bos_tokens: Number of BOS tokens at the beginning of a sequence; None for as many as the template writes.
+        system_message: Content of a system message for conversations without one; may be empty.
+        last: Id of the token that a sequence gets which does not end with it.
     """
 
-    system_role: SystemRole = "keep"
+    system_role: str = "keep"
     append_eos: bool = False
-    strip_bos: bool = False
-    add_bos: bool = False
+    bos_tokens: int | None = None
+    system_message: str | None = None
+    last: int | None = None
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.strip_bos or self.add_bos
+        return self.append_eos or self.bos_tokens is not None or self.last is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -46,17 +46,21 @@ class Conventions:
 
     def arranged(self, conversation: Sequence[Message]) -> tuple[Sequence[Message], str | None]:
         """The messages to render, and the reason why the conversation cannot be rendered, if there is one."""
-        if self.system_role == "keep" or all(message.role != "system" for message in conversation):
-            return conversation, None
-        if self.system_role == "error":
+        has_one = any(message.role == "system" for message in conversation)
+        if has_one and self.system_role == "error":
             return conversation, "the conversation has a system message, and `system_role` error refuses it"
+        if not has_one and self.system_message is not None:
+            conversation = [Message("system", self.system_message), *conversation]
+            has_one = True
+        if not has_one or self.system_role != "merge":
+            return conversation, None
         found = merged(conversation)
         if found is None:
             return conversation, "no message of the user follows a system message, so it cannot be merged into one"
         return found, None
 
     def check(self, tokenizer: Any, example: Rendered, source: str) -> None:
-        """Check that the ends of sequences can be changed, and would be.
+        """Check that the ends of sequences can be changed, and that EOS would be.
 
         Args:
             tokenizer: The tokenizer.
@@ -66,14 +70,11 @@ class Conventions:
         Raises:
             ModelError: If an option has no effect, or the tokenizer does not have the token.
         """
-        if self.strip_bos and self.add_bos:
-            raise ModelError("`strip_bos` leaves the BOS out that `add_bos` adds: give one of them")
-        for option, given, token in (
-            ("append_eos", self.append_eos, tokenizer.eos_token_id),
-            ("strip_bos", self.strip_bos, tokenizer.bos_token_id),
+        for option, given, token, name in (
+            ("append_eos", self.append_eos, tokenizer.eos_token_id, "EOS"),
+            ("bos_tokens", self.bos_tokens is not None, tokenizer.bos_token_id, "BOS"),
         ):
             if given and token is None:
-                name = option[-3:].upper()
                 raise ModelError(f"the tokenizer of {source} has no {name} token: leave `{option}` out")
         if example.error is not None:
             return
@@ -81,24 +82,29 @@ class Conventions:
             raise ModelError(
                 f"conversations of {source} end with EOS already, so `append_eos` has no effect: leave it out"
             )
-        if self.strip_bos and example.tokens[:1].tolist() != [tokenizer.bos_token_id]:
-            raise ModelError(
-                f"conversations of {source} do not begin with BOS, so `strip_bos` has no effect: leave it out"
-            )
 
     def ended(self, tokenizer: Any, one: Rendered) -> Rendered:
         """A sequence with its ends as they must be, and the response's beginning moved with it."""
         if one.error is not None:
             return one
-        if self.strip_bos and one.tokens[:1].tolist() == [tokenizer.bos_token_id]:
-            # The first token is never part of the scored response: nothing predicts it.
-            one = replace(one, tokens=one.tokens[1:], start=max(1, one.start - 1) if one.start else 0)
-        if self.add_bos and one.tokens[:1].tolist() != [tokenizer.bos_token_id]:
-            first = np.array([tokenizer.bos_token_id], np.int32)
-            one = replace(one, tokens=np.concatenate([first, one.tokens]), start=one.start + 1 if one.start else 0)
+        if self.bos_tokens is not None:
+            one = _with_bos(one, tokenizer.bos_token_id, self.bos_tokens)
         if self.append_eos and one.tokens[-1:].tolist() != [tokenizer.eos_token_id]:
             one = replace(one, tokens=np.append(one.tokens, np.int32(tokenizer.eos_token_id)))
+        if self.last is not None and one.tokens[-1:].tolist() != [self.last]:
+            one = replace(one, tokens=np.append(one.tokens, np.int32(self.last)))
         return one
+
+
+def _with_bos(one: Rendered, bos: int, wanted: int) -> Rendered:
+    """A sequence with a number of BOS tokens at its beginning instead of those that are there."""
+    others = np.flatnonzero(one.tokens != bos)
+    there = int(others[0]) if len(others) else len(one.tokens)
+    if there == wanted:
+        return one
+    tokens = np.concatenate([np.full(wanted, bos, np.int32), one.tokens[there:]])
+    # The first token is never part of the scored response: nothing predicts it.
+    return replace(one, tokens=tokens, start=max(1, one.start + wanted - there) if one.start else 0)
 
 
 def merged(conversation: Sequence[Message]) -> list[Message] | None:

@@ -84,10 +84,8 @@ def _ways(found: AboutModel, card: Card) -> Iterator[tuple[str, str, str]]:
         yield "layers", " ".join(head.layers), "found by their names"
         if head.gate:
             yield "gate", " ".join(head.gate), "none"
-            place = (
-                f"at the last occurrence of the tokens {list(head.gate_at)}" if head.gate_at else "at the last token"
-            )
-            yield "gate is read", place, ""
+            first = f"at the first token of the last occurrence of {list(head.gate_at)}"
+            yield "gate is read", first if head.gate_at else "at the last token", ""
         rest = {name: value for name, value in head.to_dict().items() if name not in ("layers", "gate", "gate_at")}
         for name, value in rest.items():
             yield name, _text(value), ""
