@@ -26,6 +26,7 @@ class Conventions:
         bos_tokens: Number of BOS tokens at the beginning of a sequence; None for as many as the template writes.
         system_message: Content of a system message for conversations without one; may be empty.
         last: Id of the token that a sequence gets which does not end with it.
+        question: Text of a message of the user after the response, which the generation prompt follows.
     """
 
     system_role: str = "keep"
@@ -33,11 +34,13 @@ class Conventions:
     bos_tokens: int | None = None
     system_message: str | None = None
     last: int | None = None
+    question: str | None = None
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.bos_tokens is not None or self.last is not None
+        ends = self.append_eos or self.bos_tokens is not None or self.last is not None
+        return ends or self.question is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -58,6 +61,10 @@ class Conventions:
         if found is None:
             return conversation, "no message of the user follows a system message, so it cannot be merged into one"
         return found, None
+
+    def asked(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages with the question after them, if there is one."""
+        return messages if self.question is None else [*messages, {"role": "user", "content": self.question}]
 
     def check(self, tokenizer: Any, example: Rendered, source: str) -> None:
         """Check that the ends of sequences can be changed, and that EOS would be.
