@@ -24,7 +24,9 @@ def main(fastchat: str, reward_bench: str, conversations: str, *names: str) -> N
     exec((folder / "chattemplates.py").read_text(encoding="utf-8"), {})
     # The module itself imports the whole package.
     tree = ast.parse((folder / "utils.py").read_text(encoding="utf-8"))
-    kept = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == "prepare_dialogue"]
+    kept: list[ast.stmt] = [
+        one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == "prepare_dialogue"
+    ]
     space: dict[str, Any] = {"Dict": dict, "Any": Any}
     exec(compile(ast.Module(kept, []), "utils.py", "exec"), space)
     talks = json.loads(Path(conversations).read_text(encoding="utf-8"))["conversations"]

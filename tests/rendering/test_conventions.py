@@ -41,8 +41,8 @@ def talk(*contents: str, system: str | None = None) -> Talk:
     return turns if system is None else [{"role": "system", "content": system}, *turns]
 
 
-def messages(turns: Talk) -> list[Message]:
-    return [Message(one["role"], one["content"]) for one in turns]
+def messages(turns: Talk) -> tuple[Message, ...]:
+    return tuple(Message(one["role"], one["content"]) for one in turns)
 
 
 PLAIN, SYSTEM = talk("what is it", "it is so"), talk("what is it", "it is so", system="why")
@@ -56,7 +56,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def observed(model: Any, talks: Sequence[Talk]) -> list[Observation]:
-    requests = conversation_requests([tuple(messages(one)) for one in talks])
+    requests = conversation_requests([messages(one) for one in talks])
     seen = {one.key: one for batch in model.observe(requests) for one in batch}
     return [seen[request.key] for request in requests]
 
@@ -86,7 +86,7 @@ def tokens(folder: Path, turns: Talk, template: str | None = None, **conventions
 )
 def test_system_messages_begin_the_next_message_of_the_user(turns: Talk, expected: Talk | None) -> None:
     found = merged(messages(turns))
-    assert found == (None if expected is None else messages(expected))
+    assert found == (None if expected is None else list(messages(expected)))
 
 
 def test_merge_is_scored_as_if_the_user_had_written_it(classifier: Path) -> None:
@@ -169,6 +169,7 @@ def test_strip_bos_leaves_out_one_bos(classifier: Path) -> None:
 
 
 def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None:
+    options: dict[str, Any]
     for options, template, message in (
         ({"append_eos": True}, OPEN + "<|im_end|>", r"end with EOS already, so `append_eos` has"),
         ({"strip_bos": True}, CHATML, r"do not begin with BOS, so `strip_bos` has no effect: leave it out"),
@@ -177,17 +178,32 @@ def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None
             rmeval.load_model(str(classifier), chat_template=tmp_template(classifier, template), **options)
     folder = make_checkpoint(tmp_path / "bare", tokenizer=make_tokenizer(chat_template=OPEN, eos_token=None))
     for option, name in (("append_eos", "EOS"), ("strip_bos", "BOS")):
+        options = {option: True}
         with pytest.raises(ModelError, match=rf"has no {name} token: leave `{option}` out"):
-            rmeval.load_model(str(folder), **{option: True})
+            rmeval.load_model(str(folder), **options)
+
+
+def test_what_a_card_turns_on_can_be_turned_off(classifier: Path, tmp_path: Path) -> None:
+    """Another template than the card's may write EOS itself."""
+    card = tmp_path / "card.toml"
+    card.write_text('[[family]]\nname = "mine"\nstatus = "layout-only"\nload = { append_eos = true }\n')
+    assert load_model(str(classifier), card=str(card)).identity()["append_eos"]
+    template = tmp_template(classifier, OPEN + "<|im_end|>")
+    with pytest.raises(ModelError, match="turn it off if a card turns it on"):
+        load_model(str(classifier), card=str(card), chat_template=template)
+    off = load_model(str(classifier), card=str(card), chat_template=template, append_eos=False)
+    assert "append_eos" not in off.identity()
 
 
 @pytest.mark.parametrize("option", ["system_role", "append_eos", "strip_bos"])
 def test_models_that_do_not_read_conversations_with_a_response_refuse_them(option: str, classifier: Path) -> None:
     value: Any = "merge" if option == "system_role" else True
-    for options, what in (
+    kinds: list[tuple[dict[str, Any], str]] = [
         ({"kind": "comparator"}, "a comparator"),
+        ({"kind": "process"}, "a process reward model"),
         ({"protocol": "ab@1"}, "a judge"),
-    ):
+    ]
+    for options, what in kinds:
         with pytest.raises(ModelError, match=rf"{what}.* does not use `{option}`: leave it out"):
             load_model(str(classifier), **options, **{option: value})
     with pytest.raises(ModelError, match=rf"baseline:longest does not use `{option}`"):

@@ -122,7 +122,7 @@ def test_a_file_can_take_the_tokenizers_special_tokens(folders: dict[str, Path],
     plain, stated = tmp_path / "plain.jinja", tmp_path / "stated.jinja"
     plain.write_text(text)
     stated.write_text("{# special tokens: tokenizer #}" + text)
-    talk = [[Message("user", "Why?"), Message("assistant", "So.")]]
+    talk = [(Message("user", "Why?"), Message("assistant", "So."))]
     (one,) = Renderer(str(folders["deberta"]), str(plain)).render(talk)
     renderer = Renderer(str(folders["deberta"]), str(stated))
     (other,) = renderer.render(talk)
@@ -133,7 +133,7 @@ def test_a_file_can_take_the_tokenizers_special_tokens(folders: dict[str, Path],
 
 
 def test_a_bos_in_the_text_is_not_repeated(folders: dict[str, Path]) -> None:
-    talk = [[Message("user", "<s>Why?"), Message("assistant", "So.")]]
+    talk = [(Message("user", "<s>Why?"), Message("assistant", "So."))]
     (one,) = Renderer(str(folders["llama"]), "raw").render(talk)
     assert one.tokens.tolist()[:2] != [1, 1]
     assert one.tokens.tolist()[0] == 1

@@ -65,7 +65,10 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         "keep",
     ),
-    "append_eos": (Annotated[bool, _model("End each sequence with the EOS token.", "--append-eos")], False),
+    "append_eos": (
+        Annotated[bool | None, _model("End each sequence with the EOS token, or not.", "--append-eos/--no-append-eos")],
+        None,
+    ),
     "strip_bos": (Annotated[bool, _model("Leave out the BOS token at the beginning.", "--strip-bos")], False),
     "repeat_bos": (Annotated[bool, _model("Write the BOS token at the beginning twice.", "--repeat-bos")], False),
     "system_message": (Annotated[str | None, _model("System message of conversations without one.")], None),

@@ -65,7 +65,7 @@ class ModelOptions:
         allow_dropped_roles: Roles whose messages the chat template may leave out.
         system_role: What becomes of system messages: the chat template shows them (`keep`), they begin the user's next
             message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
-        append_eos: Whether a sequence that does not end with the EOS token gets one.
+        append_eos: Whether a sequence that does not end with the EOS token gets one; by default only if a card sets it.
         strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
         repeat_bos: Whether to write the BOS token at the beginning of a sequence twice, as code does that tokenises a
             text which begins with it.
@@ -130,7 +130,7 @@ class ModelOptions:
     tokenizer_kwargs: Mapping[str, Any] = field(default_factory=dict)
     allow_dropped_roles: tuple[str, ...] = ()
     system_role: str = "keep"
-    append_eos: bool = False
+    append_eos: bool | None = None
     strip_bos: bool = False
     repeat_bos: bool = False
     system_message: str | None = None

@@ -147,7 +147,7 @@ def make_renderer(
         loaded=found.loaded,
         conventions=Conventions(
             options.system_role,
-            options.append_eos,
+            bool(options.append_eos),
             options.strip_bos,
             options.repeat_bos,
             options.system_message,

@@ -86,7 +86,8 @@ class Conventions:
             return
         if self.append_eos and example.tokens[-1:].tolist() == [tokenizer.eos_token_id]:
             raise ModelError(
-                f"conversations of {source} end with EOS already, so `append_eos` has no effect: leave it out"
+                f"conversations of {source} end with EOS already, so `append_eos` has no effect: leave it out, or turn "
+                "it off if a card turns it on"
             )
         for option, given in (("strip_bos", self.strip_bos), ("repeat_bos", self.repeat_bos)):
             if given and example.tokens[:1].tolist() != [tokenizer.bos_token_id]:
