@@ -169,30 +169,29 @@ def test_strip_bos_leaves_out_one_bos(classifier: Path) -> None:
 
 
 def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None:
-    options: dict[str, Any]
-    for options, template, message in (
+    cases: tuple[tuple[dict[str, Any], str, str], ...] = (
         ({"append_eos": True}, OPEN + "<|im_end|>", r"end with EOS already, so `append_eos` has"),
         ({"strip_bos": True}, CHATML, r"do not begin with BOS, so `strip_bos` has no effect: leave it out"),
-    ):
+    )
+    for options, template, message in cases:
         with pytest.raises(ModelError, match=message):
             rmeval.load_model(str(classifier), chat_template=tmp_template(classifier, template), **options)
     folder = make_checkpoint(tmp_path / "bare", tokenizer=make_tokenizer(chat_template=OPEN, eos_token=None))
     for option, name in (("append_eos", "EOS"), ("strip_bos", "BOS")):
-        options = {option: True}
+        given: dict[str, Any] = {option: True}
         with pytest.raises(ModelError, match=rf"has no {name} token: leave `{option}` out"):
-            rmeval.load_model(str(folder), **options)
+            rmeval.load_model(str(folder), **given)
 
 
-def test_what_a_card_turns_on_can_be_turned_off(classifier: Path, tmp_path: Path) -> None:
+def test_a_cards_eos_belongs_to_its_template(classifier: Path, tmp_path: Path) -> None:
     """Another template than the card's may write EOS itself."""
     card = tmp_path / "card.toml"
-    card.write_text('[[family]]\nname = "mine"\nstatus = "layout-only"\nload = { append_eos = true }\n')
+    stated = {"name": "mine", "status": "layout-only", "about": "a test's", "source": "https://example.org"}
+    lines = ["[[family]]", *(f"{key} = {json.dumps(value)}" for key, value in stated.items())]
+    card.write_text("\n".join([*lines, "load = { append_eos = true }"]))
     assert load_model(str(classifier), card=str(card)).identity()["append_eos"]
     template = tmp_template(classifier, OPEN + "<|im_end|>")
-    with pytest.raises(ModelError, match="turn it off if a card turns it on"):
-        load_model(str(classifier), card=str(card), chat_template=template)
-    off = load_model(str(classifier), card=str(card), chat_template=template, append_eos=False)
-    assert "append_eos" not in off.identity()
+    assert "append_eos" not in load_model(str(classifier), card=str(card), chat_template=template).identity()
 
 
 @pytest.mark.parametrize("option", ["system_role", "append_eos", "strip_bos"])

@@ -270,7 +270,8 @@ class Renderer:
         try:
             if self._boundary is not None:
                 return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
-            encoded = tokenise(self.tokenizer, chunk, tools)
+            asks = self._conventions.question is not None
+            encoded = tokenise(self.tokenizer, [self._conventions.asked(one) for one in chunk], tools, asks)
         except MemoryError:
             raise  # The conversation is not the cause.
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
