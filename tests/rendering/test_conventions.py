@@ -56,7 +56,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def observed(model: Any, talks: Sequence[Talk]) -> list[Observation]:
-    requests = conversation_requests([tuple(messages(one)) for one in talks])
+    requests = conversation_requests([messages(one) for one in talks])
     seen = {one.key: one for batch in model.observe(requests) for one in batch}
     return [seen[request.key] for request in requests]
 
@@ -179,15 +179,28 @@ def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None
             rmeval.load_model(str(folder), None, name=None, **{option: value})
 
 
+def test_a_cards_eos_belongs_to_its_template(classifier: Path, tmp_path: Path) -> None:
+    """Another template than the card's may write EOS itself."""
+    card = tmp_path / "card.toml"
+    stated = {"name": "mine", "status": "layout-only", "about": "a test's", "source": "https://example.org"}
+    lines = ["[[family]]", *(f"{key} = {json.dumps(value)}" for key, value in stated.items())]
+    card.write_text("\n".join([*lines, "load = { append_eos = true }"]))
+    assert load_model(str(classifier), card=str(card)).identity()["append_eos"]
+    template = tmp_template(classifier, OPEN + "<|im_end|>")
+    assert "append_eos" not in load_model(str(classifier), card=str(card), chat_template=template).identity()
+
+
 @pytest.mark.parametrize("option", ["system_role", "append_eos", "bos_tokens"])
 def test_models_that_do_not_read_conversations_with_a_response_refuse_them(option: str, classifier: Path) -> None:
     value: Any = {"system_role": "merge", "append_eos": True, "bos_tokens": 0}[option]
-    for options, what in (
+    kinds: list[tuple[dict[str, Any], str]] = [
         ({"kind": "comparator"}, "a comparator"),
+        ({"kind": "process"}, "a process reward model"),
         ({"protocol": "ab@1"}, "a judge"),
-    ):
+    ]
+    for options, what in kinds:
         with pytest.raises(ModelError, match=rf"{what}.* does not use `{option}`: leave it out"):
-            load_model(str(classifier), None, **options, **{option: value})
+            load_model(str(classifier), None, name=None, **options, **{option: value})
     with pytest.raises(ModelError, match=rf"baseline:longest does not use `{option}`"):
         load_model("baseline:longest", **{option: value})
 
