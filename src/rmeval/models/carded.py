@@ -107,7 +107,12 @@ def _tell(card: Card, kept: Sequence[str], changed: Sequence[str]) -> None:
 
 
 def _is_used(name: str, spec: str, options: ModelOptions) -> bool:
-    """Whether a model uses an option: a folder has no revision, a server loads its model itself, engines differ."""
+    """Whether a model uses an option: a folder has no revision, a server loads its model itself, engines differ.
+
+    The EOS that a card appends belongs to the card's template.
+    """
+    if name == "append_eos" and options.chat_template is not None:
+        return False
     if is_address(spec):
         of_rendering = name in RENDERING_OPTIONS and options.tokenizer is not None
         return of_rendering or name not in (*RENDERING_OPTIONS, *_LOADING)
