@@ -16,8 +16,9 @@ import importlib.util
 import json
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -47,11 +48,11 @@ def code_at(path: Path) -> Any:
     return module
 
 
-def loaded(found: type[Any], folder: Path, **kwargs: Any) -> Any:
+def loaded(found: type[Any], folder: Path, arguments: Mapping[str, Any] = MappingProxyType({}), **kwargs: Any) -> Any:
     """The network, loaded as `PreTrainedModel` does it, with `post_init` where its class does not call it."""
 
     def begin(self: Any, config: Any) -> None:
-        found.__init__(self, config)
+        found.__init__(self, config, **arguments)
         self.post_init()
 
     cured = type(found.__name__, (found,), {"__init__": begin})
@@ -155,6 +156,14 @@ def qwen_rm(module: Any, folder: Path) -> Scorer:
     return lambda ids: model(input_ids=tensor(ids))[0].item()
 
 
+def sarm(module: Any, folder: Path) -> Scorer:
+    """The class as it is; its arguments, which its own code reads from a folder's name, are those of the config."""
+    stated = json.loads((folder / "config.json").read_text())
+    given = {name: value for name, value in stated.items() if name.startswith(("sae_", "sarm_"))}
+    model = loaded(module.LlamaSARM, folder, given)
+    return lambda ids: float(model(tensor(ids)).logits.item())
+
+
 def skywork_vl(module: Any, folder: Path) -> Scorer:
     """The pipeline as it is, on CPU, with the value head of the folder instead of the hub's."""
     network = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, attn_implementation="eager")
@@ -215,6 +224,7 @@ FAMILIES: dict[str, tuple[Callable[[Any, Path], Scorer], Callable[[Any, list[dic
     "qwen-math-rm": (qwen_rm, with_system(MATH)),
     "worldpm": (qwen_rm, with_system("")),
     "skywork-vl": (skywork_vl, without_added),
+    "sarm": (sarm, once),
 }
 
 

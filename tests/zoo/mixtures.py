@@ -118,7 +118,8 @@ def _config(kind: str, vocabulary: int, **own: Any) -> dict[str, Any]:
             "head_dim": HIDDEN // HEADS,
             "query_pre_attn_scalar": 4,
             "sliding_window": 64,
-            "attn_logit_softcapping": 50.0,
+            # Published: 50, which logits this small do not reach.
+            "attn_logit_softcapping": 1.0,
             "final_logit_softcapping": 30.0,
             "hidden_activation": "gelu_pytorch_tanh",
         }
@@ -303,6 +304,15 @@ def skywork_vl(folder: Path) -> None:
     save_file(beside, folder / "value_head.safetensors", metadata={"format": "pt"})
 
 
+def sarm(folder: Path) -> None:
+    """SARM: the first half of the layers, and a linear layer on the features of a sparse autoencoder."""
+    head: dict[str, tuple[int, ...]] = {"score.weight": (1, 64), "sae.pre_bias": (HIDDEN,), "sae.latent_bias": (64,)}
+    head |= {"sae.encoder.weight": (64, HIDDEN), "sae.decoder.weight": (HIDDEN, 64)}
+    own: dict[str, Any] = {"architectures": ["LlamaSARM"], "num_hidden_layers": 2 * LAYERS, "num_labels": 1}
+    own |= {"sae_k": 9, "sae_latent_size": 64, "sae_hidden_state_source_layer": LAYERS, "sarm_use_topk": True}
+    _write(folder, "llama", 113, head, own)
+
+
 _VISION_BLOCK: Shapes = {
     "norm1.weight": (HIDDEN,),
     "norm2.weight": (HIDDEN,),
@@ -328,6 +338,7 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "qwen-math-rm": qwen_rm,
     "worldpm": qwen_rm,
     "skywork-vl": skywork_vl,
+    "sarm": sarm,
 }
 """By name of a checkpoint: the function that writes it."""
 NO_SYSTEM = ("grm-mlp", "ldl", "qrm-gemma2")

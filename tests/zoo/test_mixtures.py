@@ -29,19 +29,25 @@ CARDS = {
     "qwen-math-rm": "qwen-math-rm",
     "worldpm": "worldpm",
     "skywork-vl": "skywork-vl",
+    "sarm": "sarm",
 }
 """By checkpoint: the card that reads it."""
 PICKLES: dict[str, Any] = {"model_kwargs": {"use_safetensors": False}}
 TALK = [{"role": "user", "content": "Name a fruit."}, {"role": "assistant", "content": "Pear"}]
 
 
-OPTIONS: dict[str, dict[str, Any]] = {"ldl": PICKLES, "urm": {"key": "scores_with_one_bos"}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ldl": PICKLES,
+    "urm": {"key": "scores_with_one_bos"},
+    "sarm": {"model_kwargs": {"num_hidden_layers": 2}},
+}
 
 
 @pytest.mark.parametrize("name", CARDS)
 def test_scores_of_the_published_code(name: str, tmp_path: Path) -> None:
     MAKERS[name](tmp_path)
-    largest_difference(CARDS[name], tmp_path, scored(name, tmp_path), file=name, **OPTIONS.get(name, {}))
+    options = {"dtype": "float32", **OPTIONS.get(name, {})}
+    largest_difference(CARDS[name], tmp_path, scored(name, tmp_path), file=name, **options)
 
 
 def test_two_bos_tokens_give_the_scores_of_the_demo(tmp_path: Path) -> None:
@@ -81,6 +87,7 @@ def test_pickled_heads_are_read_on_request_only(tmp_path: Path) -> None:
         ("qrm-gemma2", {"reward_transform_matrix": (5, 5)}, "holds the weights reward_transform_matrix"),
         ("grm-mlp2", {"v_head.summary.2.weight": None}, r"holds the weights v_head\.summary\.2\.bias and others"),
         ("grm-mlp2", {"v_head.summary.0.weight": None}, r"no weights v_head\.summary\.weight"),
+        ("sarm", {"sae.latent_bias": None}, r"has no weights sae\.latent_bias"),
         ("urm", {"weights.fc.4.weight": (6, 16), "weights.fc.4.bias": (6,)}, "has 5 outputs and its gate 6"),
     ],
 )
@@ -96,7 +103,7 @@ def test_every_weight_is_accounted_for(
             weights[one] = np.ones(shape, dtype=np.float32)
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=message):
-        score(str(tmp_path), [TALK], card=CARDS[name])
+        score(str(tmp_path), [TALK], card=CARDS[name], **(OPTIONS[name] if name == "sarm" else {}))
 
 
 def test_weights_in_a_pickle_are_accounted_for(tmp_path: Path) -> None:
@@ -113,6 +120,15 @@ def test_a_head_of_another_config_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(stated | {"softmax": False}))
     with pytest.raises(ModelError, match="softmax"):
         score(str(tmp_path), [TALK], card="ldl", **PICKLES)
+
+
+def test_the_number_of_kept_features_must_be_known(tmp_path: Path) -> None:
+    MAKERS["sarm"](tmp_path)
+    stated = json.loads((tmp_path / "config.json").read_text())
+    del stated["sae_k"]
+    (tmp_path / "config.json").write_text(json.dumps(stated))
+    with pytest.raises(ModelError, match="states None for sae_k"):
+        score(str(tmp_path), [TALK], card="sarm", **OPTIONS["sarm"])
 
 
 def test_a_value_head_beside_the_weights_is_accounted_for(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ OPERATIONS = {
     "every": "a whole number",
     "levels": "a whole number",
     "normalizer": "the name of a normalizer of safe-rlhf",
+    "features": "the name of a sparse autoencoder",
 }
 """Operations between linear layers, and what follows the colon; see `HeadLayout.layers`."""
 CONVERSIONS = ("internlm2",)
@@ -47,7 +48,8 @@ class HeadLayout:
             `matrix:NAME`, the product with a tensor; `scale:NAME`, the product with a number; `mean:N`, the mean of
             each N consecutive outputs; `every:N`, the outputs 0, N, 2N and so on; `levels:N`, for each N consecutive
             outputs the expectation of N levels from 0 to 1 under their softmax; `normalizer:NAME`, the normalizer of
-            safe-rlhf with stored statistics, if the config states `do_normalize`.
+            safe-rlhf with stored statistics, if the config states `do_normalize`; `features:NAME`, the features of a
+            sparse autoencoder of the standardised hidden state, of which the config's `sae_k` largest are kept.
         gate: A second chain of layers with as many outputs, the weights of the first chain's outputs: the score is the
             sum of their products.
         gate_at: Token ids; the gate is read at the first token of their last occurrence. If there are none, it is read
@@ -59,6 +61,7 @@ class HeadLayout:
         states: Names of values of the config, each with the only value for which the layout holds.
         appends: Whether the token at which the score is read (`reward_token_id` of the config) is appended to sequences
             that do not end with it.
+        last_norm: Whether hidden states are read after the body's last norm.
         together: Number of hidden states that are concatenated to one input.
         ignore: Regular expressions of names of weights that the checkpoint may hold besides; any other is an error.
     """
@@ -72,6 +75,7 @@ class HeadLayout:
     convert: str = ""
     states: tuple[tuple[str, str], ...] = ()
     appends: bool = False
+    last_norm: bool = True
     together: int = 1
     ignore: tuple[str, ...] = ()
 
@@ -153,7 +157,7 @@ _FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "gate_at": (_whole_numbers, "a list of token ids"),
     **dict.fromkeys(("files", "states"), (_pairs, "a list of pairs of texts")),
     "convert": (lambda value: value in CONVERSIONS, f"one of {', '.join(CONVERSIONS)}"),
-    "appends": (lambda value: isinstance(value, bool), "true or false"),
+    **dict.fromkeys(("appends", "last_norm"), (lambda value: isinstance(value, bool), "true or false")),
     "together": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
     **dict.fromkeys(("body", "body_type"), (lambda value: isinstance(value, str), "a text")),
 }

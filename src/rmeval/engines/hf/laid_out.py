@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
 from transformers import MODEL_MAPPING, AutoModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -67,6 +68,10 @@ def load_laid_out(checkpoint: Checkpoint, layout: HeadLayout, load: Mapping[str,
     # The body's pooler is not read.
     if missing := sorted(name for name in found["missing_keys"] if "pooler" not in name.split(".")):
         raise untrained(checkpoint, missing, False, "")
+    if not layout.last_norm:
+        if not isinstance(getattr(model, "norm", None), nn.Module):
+            raise ModelError(f"the body of {checkpoint.source} has no last norm to leave out: check the card")
+        model.norm = nn.Identity()
     put_layout_on(model, checkpoint, layout, found["unexpected_keys"])
     return model
 

@@ -127,12 +127,12 @@ def _chain(steps: Iterable[str], weights: _Weights, config: Any, source: str) ->
 
 def _step(step: str, weights: _Weights, config: Any, source: str) -> nn.Module:
     operation, value = parts_of(step)
-    if operation == "linear":
-        return _linear(value, weights, source)
-    if operation == "stack":
-        return _stack(value, weights, source)
+    if operation in ("linear", "stack"):
+        return (_linear if operation == "linear" else _stack)(value, weights, source)
     if operation == "norm":
         return _norm(value, weights)
+    if operation == "features":
+        return _Features(value, weights, config, source)
     if operation in _PLAIN:
         return _PLAIN[operation]()
     if operation == "softmax":
@@ -254,6 +254,31 @@ class _Normalizer(nn.Module):
 def _stated(config: Any, name: str, otherwise: float) -> torch.Tensor:
     value = getattr(config, name, None)
     return torch.as_tensor(otherwise if value is None else value, dtype=torch.float32).reshape(-1)
+
+
+class _Features(nn.Module):
+    """The features of a sparse autoencoder, without those that are not among the largest (SARM)."""
+
+    def __init__(self, name: str, weights: _Weights, config: Any, source: str) -> None:
+        super().__init__()
+        kept = getattr(config, "sae_k", None)
+        if type(kept) is not int or kept < 1:
+            raise ModelError(
+                f"the config of {source} states {kept!r} for sae_k, the number of features that are kept: write that "
+                "of the model's training into config.json"
+            )
+        self.kept = kept
+        self.encoder = _linear(f"{name}.encoder", weights, source)
+        for bias in ("pre_bias", "latent_bias"):
+            self.register_buffer(bias, weights(f"{name}.{bias}"))
+
+    def forward(self, found: torch.Tensor) -> torch.Tensor:
+        """float[rows, features]."""
+        # The constant is that of the published code, which divides by the sample's deviation.
+        standard = (found - found.mean(1, keepdim=True)) / (found.std(1, keepdim=True) + 1e-6)
+        features = self.encoder(standard - self.get_buffer("pre_bias")) + self.get_buffer("latent_bias")
+        largest = features.topk(self.kept, 1)
+        return torch.zeros_like(features).scatter(1, largest.indices, largest.values)
 
 
 class _Groups(nn.Module):
