@@ -40,7 +40,7 @@ from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
-from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
+from rmeval.store.manifest import SCHEMA, Manifest, Session, finite, read_manifest, run_id, write_json
 from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.run import StoredRun
 
@@ -102,7 +102,8 @@ class RunWriter:
         break_lock: bool,
     ) -> None:
         card = planned.benchmark.card
-        identity = {"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity}
+        # As it is read from the manifest, where a tuple is a list.
+        identity = finite({"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity})
         name = redacted(model.name)
         if redacted(identity) != identity:
             raise RunError(
