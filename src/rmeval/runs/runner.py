@@ -103,13 +103,15 @@ class RunWriter:
     ) -> None:
         card = planned.benchmark.card
         # As it is read from the manifest, where a tuple is a list.
-        identity = finite({"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity})
+        own: dict[str, Any] = finite(
+            {"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity}
+        )
         name = redacted(model.name)
-        if redacted(identity) != identity:
+        if redacted(own) != own:
             raise RunError(
                 f"the identity of the model {name} contains what looks like a secret: give it another name or address"
             )
-        self._id = run_id(identity)
+        self._id = run_id(own)
         self.folder = model_folder(out, card.id, name) / self._id
         self._plan = planned
         self._protocol = protocol.protocol
@@ -120,7 +122,7 @@ class RunWriter:
         self.manifest: Manifest = {
             "schema": SCHEMA,
             "status": "running",
-            "identity": identity,
+            "identity": own,
             "protocol": protocol.spec,
             "model": {"name": name, "kind": model.kind},
             "benchmark": {
