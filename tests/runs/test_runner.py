@@ -73,6 +73,17 @@ class Stopping(Counting):
             yield batch
 
 
+def test_an_identity_with_tuples_is_that_of_its_folder(pairs_file: Path, tmp_path: Path) -> None:
+    class Laid(Counting):
+        def identity(self) -> dict[str, Any]:
+            return super().identity() | {"layout": {"layers": ("score.0", "relu", "score.2"), "files": (("a", "b"),)}}
+
+    first = run(Laid(), Pairs(str(pairs_file)), tmp_path)
+    again = Laid()
+    assert run(again, Pairs(str(pairs_file)), tmp_path).path == first.path
+    assert again.asked == []
+
+
 def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) -> None:
     result = rmeval.evaluate("baseline:longest", "rm-bench", rm_bench_folder, out=tmp_path / "runs")
     assert result.value("easy", "chat") == 1.0

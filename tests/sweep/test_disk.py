@@ -83,6 +83,7 @@ def test_the_least_recently_used_goes_and_what_was_there_stays(machine: Machine)
     assert machine.there == both("old", "a")
 
 
+@pytest.mark.slow
 def test_a_model_that_was_there_in_part_loses_what_the_sweep_added(machine: Machine) -> None:
     machine.download("owner/a/config.json")
     assert machine.sweep("150KB", "owner/a", "owner/b") == ["deleted from the hub cache: owner/a (100 KB)"]
@@ -101,6 +102,7 @@ def test_files_of_a_sweep_that_was_killed_stay_its_own(machine: Machine) -> None
     assert machine.there == both("old", "b")
 
 
+@pytest.mark.slow
 def test_a_reference_that_a_later_model_needs_goes_last(machine: Machine) -> None:
     told = machine.sweep("350KB", "owner/a+owner/base", "owner/b", "owner/c+owner/base")
     assert told == ["deleted from the hub cache: owner/a (100 KB)"]

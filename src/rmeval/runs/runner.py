@@ -40,7 +40,7 @@ from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
-from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
+from rmeval.store.manifest import SCHEMA, Manifest, Session, finite, read_manifest, run_id, write_json
 from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.run import StoredRun
 
@@ -102,13 +102,16 @@ class RunWriter:
         break_lock: bool,
     ) -> None:
         card = planned.benchmark.card
-        identity = {"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity}
+        # As it is read from the manifest, where a tuple is a list.
+        own: dict[str, Any] = finite(
+            {"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity}
+        )
         name = redacted(model.name)
-        if redacted(identity) != identity:
+        if redacted(own) != own:
             raise RunError(
                 f"the identity of the model {name} contains what looks like a secret: give it another name or address"
             )
-        self._id = run_id(identity)
+        self._id = run_id(own)
         self.folder = model_folder(out, card.id, name) / self._id
         self._plan = planned
         self._protocol = protocol.protocol
@@ -119,7 +122,7 @@ class RunWriter:
         self.manifest: Manifest = {
             "schema": SCHEMA,
             "status": "running",
-            "identity": identity,
+            "identity": own,
             "protocol": protocol.spec,
             "model": {"name": name, "kind": model.kind},
             "benchmark": {

@@ -111,7 +111,7 @@ class CacheRoom:
         record = self._settled(self._read())
         needed = set(hub_repositories(model))
         info = _scan()
-        size = sum(map(_missing_bytes, needed)) if weights else 0
+        size = sum(_missing_bytes(name, _revision(model, name)) for name in needed) if weights else 0
         info, record = self._delete(info, record, size, needed, later)
         there = 0 if info is None else info.size_on_disk
         if there + size > self._limit:
@@ -241,13 +241,22 @@ _OTHER_FORMATS = (".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf", ".onnx", ".
 """Endings of weights that are not downloaded where there are safetensors."""
 
 
-def _missing_bytes(repository: str) -> int:
+def _revision(model: SweepModel, repository: str) -> str | None:
+    """The revision of a repository that a model names, if it names one."""
+    names = {model.option("ref_model"): "ref_revision", model.spec: "revision"}
+    found: str | None = model.option(names[repository]) if repository in names else None
+    return found
+
+
+def _missing_bytes(repository: str, revision: str | None) -> int:
     """The bytes of a repository's files that the cache lacks, by the hub's sizes; 0 if it does not answer."""
     from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     try:
-        found = HfApi().model_info(repository, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        found = HfApi().model_info(
+            repository, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
+        )
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, HTTPError, ConnectionError):
         return 0
     there = set(_files(_scan(), (repository,)))

@@ -51,6 +51,7 @@ def test_sizes_are_those_in_the_names() -> None:
         "lxzgordon/urm_llama_3.1_8b",
         "URM-LLama-3.1-8B",  # As the leaderboard of RM-Bench spells it.
         "unknown/URM-LLaMa-3.1-8B",
+        "LxzGordon__URM-LLaMa-3.1-8B",  # As a run of the hub's model is named.
     ],
 )
 def test_spellings(name: str) -> None:

@@ -58,9 +58,10 @@ def descriptor_of(model_name: str) -> Descriptor | None:
     Names are compared without case and separators, with the owner or without it: leaderboards spell them differently.
 
     Args:
-        model_name: Hub id, or the name on a leaderboard.
+        model_name: Hub id, the name on a leaderboard, or that of a run, which is owner__name.
     """
-    owner, _, last = model_name.strip().rpartition("/")
+    name = model_name.strip()
+    owner, _, last = (name if "/" in name else name.replace("__", "/", 1)).rpartition("/")
     found = _by_name().get(_plain(f"{owner}/{last}" if owner else last))
     return found or (_by_name().get(_plain(last)) if owner in ("", "unknown") else None)
 
