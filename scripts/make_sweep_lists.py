@@ -24,6 +24,8 @@ OWN_PROTOCOLS = {
     r"gaotang/RM-R1-.*": "rm-r1",
     r"WisdomShell/RewardAnything-.*": "principles",
 }
+# Where another repository has the same weights in a format that loads.
+SAME_WEIGHTS = {"nvidia/Llama-3.1-Nemotron-70B-Reward": "nvidia/Llama-3.1-Nemotron-70B-Reward-HF"}
 HUB = re.compile(r"https://huggingface\.co/([\w.-]+/[\w.-]+)")
 # Without open weights: services, files of training data in the place of a name, and models of unknown place.
 CLOSED = re.compile(
@@ -72,7 +74,7 @@ def list_of(benchmark: str) -> str:
 def hub_id(row: PublishedRow, found: Descriptor | None) -> str | None:
     """Return a model's id on the hub, as its card, its address or its name on the board states it."""
     if found is not None and "/" in found.name:
-        return found.name
+        return SAME_WEIGHTS.get(found.name, found.name)
     if address := HUB.fullmatch(row.url):
         return address[1]
     return row.model if re.fullmatch(r"[\w.-]+/[\w.-]*[\w-]", row.model) else None

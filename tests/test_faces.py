@@ -75,7 +75,7 @@ FACES = {
         published_boards
     """,
     "rmeval.protocols": """
-        STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
+        STEPS BaseProtocol FoundProtocol ProtocolLike Question StepLayout fold_steps fold_votes
         load_protocol protocol_names request_key
     """,
     "rmeval.protocols.judging": """

@@ -81,6 +81,13 @@ def math_shepherd(code: Path, checkpoint: str, inputs: Inputs) -> Steps:
     return [score(text, model, tokenizer, "cpu").tolist() for text in texts]
 
 
+def _without_datasets(*names: str) -> None:
+    """Replace the package datasets: the code also loads data sets, which is not done here."""
+    sys.modules["datasets"] = types.ModuleType("datasets")
+    for name in names:
+        setattr(sys.modules["datasets"], name, None)
+
+
 class _Keeps:
     """A tokenizer that keeps the last text."""
 
@@ -96,9 +103,7 @@ class _Keeps:
 
 def rlhflow(code: Path, checkpoint: str, inputs: Inputs) -> Steps:
     """RLHF-Reward-Modeling's math-rm/prm_evaluate.py."""
-    # Its script also loads data sets, which is not done here.
-    sys.modules["datasets"] = types.ModuleType("datasets")
-    sys.modules["datasets"].load_dataset = None  # type: ignore[attr-defined]
+    _without_datasets("load_dataset")
     module = _import(code, "RLHF-Reward-Modeling/math-rm", "prm_evaluate")
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     model = AutoModelForCausalLM.from_pretrained(checkpoint).eval()
@@ -139,6 +144,23 @@ def versa(code: Path, checkpoint: str, inputs: Inputs) -> Steps:
     return [model([text])[0].score for text in texts]
 
 
+def trl(code: Path, checkpoint: str, inputs: Inputs) -> Steps:
+    """The tokens of TRL's PRMTrainer (trl 0.15.2, which is installed, not in CODE), and transformers' class."""
+    _without_datasets("Dataset", "features")
+    trainer = importlib.import_module("trl.trainer.prm_trainer").PRMTrainer
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    model = AutoModelForTokenClassification.from_pretrained(checkpoint).eval()
+    found = []
+    for question, steps in inputs:
+        row = {"prompt": question, "completions": steps, "labels": [True] * len(steps)}
+        made = trainer.tokenize_row(row, tokenizer, "\n\n", None, None, None, False, True)
+        places = [place for place, label in enumerate(made["labels"]) if label != -100]
+        with torch.no_grad():
+            logits = model(torch.tensor([made["input_ids"]])).logits[0, places]
+        found.append(logits.softmax(-1)[:, 1].tolist())
+    return found
+
+
 FAMILIES: dict[str, Callable[[Path, str, Inputs], Steps]] = {
     "qwen-math-prm": qwen,
     "skywork-o1-prm": skywork,
@@ -148,6 +170,7 @@ FAMILIES: dict[str, Callable[[Path, str, Inputs], Steps]] = {
     "reason-eval-7b": reason_eval("7B"),
     "reason-eval-34b": reason_eval("34B"),
     "versa-prm": versa,
+    "trl-prm": trl,
 }
 
 

@@ -153,17 +153,37 @@ def openrlhf(code: Path, checkpoint: str, talks: list[Talk], normalise: bool = F
     return [(one, float(model(one["input_ids"], one["attention_mask"])[0])) for one in found]
 
 
+PRINCIPLE = "correctness"
+"""The principle of the model card's example."""
+
+
 def nemotron(code: Path, checkpoint: str, talks: list[Talk]) -> list[tuple[Encoded, float]]:
     """Score as the model card does: the score of token 0 of one generated token."""
+    return [(one, scores[0].item()) for one, scores in generated(checkpoint, talks, False)]
+
+
+def nemotron_principle(code: Path, checkpoint: str, talks: list[Talk]) -> list[tuple[Encoded, float]]:
+    """Score as the model card does: Yes minus No, ids 9642 and 2822; other ids in a tiny vocabulary."""
+    asked = (
+        f"Evaluate the response to the previous prompt in terms of whether it satisfies this principle: {PRINCIPLE}. "
+        "Only answer Yes or No."
+    )
+    found = generated(checkpoint, [[*talk, {"role": "user", "content": asked}] for talk in talks], True)
+    yes, no = (9642, 2822) if all(len(scores) > 9642 for _, scores in found) else (42, 122)
+    return [(one, (scores[yes] - scores[no]).item()) for one, scores in found]
+
+
+def generated(checkpoint: str, talks: list[Talk], prompt: bool) -> list[tuple[Encoded, torch.Tensor]]:
+    """The scores of one generated token, of each token of the vocabulary."""
     model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, torch_dtype=torch.float32).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
-    found = [by_tokenizer(tokenizer, talk) for talk in talks]
+    settings = {"tokenize": True, "add_generation_prompt": prompt, "return_tensors": "pt", "return_dict": True}
+    found = [dict(tokenizer.apply_chat_template(talk, **settings)) for talk in talks]
     one_token = {"max_new_tokens": 1, "return_dict_in_generate": True, "output_scores": True, "do_sample": False}
-    scores = [
-        model.generate(one["input_ids"], attention_mask=one["attention_mask"], **one_token).scores[0][0][0].item()
+    return [
+        (one, model.generate(one["input_ids"], attention_mask=one["attention_mask"], **one_token).scores[0][0])
         for one in found
     ]
-    return list(zip(found, scores, strict=True))
 
 
 FAMILIES: dict[str, Callable[[Path, str, list[Talk]], list[tuple[Encoded, float]]]] = {
@@ -181,6 +201,7 @@ FAMILIES: dict[str, Callable[[Path, str, list[Talk]], list[tuple[Encoded, float]
     "openrlhf": openrlhf,
     "openrlhf-normalised": partial(openrlhf, normalise=True),
     "nemotron-reward": nemotron,
+    "nemotron-principle": nemotron_principle,
 }
 
 

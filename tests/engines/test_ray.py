@@ -21,6 +21,7 @@ from rmeval.engines import (
     AtPositions,
     EngineOptions,
     LastToken,
+    LogitsAt,
     TokenLogProbs,
     open_engine,
     readout_of,
@@ -77,6 +78,7 @@ def test_responses_to_one_prompt_stay_together() -> None:
 def test_readouts_of_some_sequences() -> None:
     assert readout_of(LastToken("score"), [1]) == LastToken("score")
     assert readout_of(AtPositions("score", [[0], [1, 2], [3]]), [2, 0]) == AtPositions("score", [[3], [0]])
+    assert readout_of(LogitsAt((5,), [[0], [1, 2]]), [1]) == LogitsAt((5,), [[1, 2]])
     assert readout_of(TokenLogProbs([(1, 2), (3, 4)]), [1]) == TokenLogProbs([(3, 4)])
 
 

@@ -186,6 +186,7 @@ def test_split_steps(planted: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         "cpu",
     )
     assert done.code == 0, done.err
+    assert "sets split_steps='\\n\\n', which your options replace" in done.err
     assert json.loads((tmp_path / "o.jsonl").read_text())["score"] == pytest.approx(0.3, abs=1e-6)
 
 

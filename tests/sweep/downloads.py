@@ -24,7 +24,7 @@ def main() -> None:
     room = room_of(limit, Path(folder), print)
     for number, one in enumerate(models):
         try:
-            room.make(one, models[number + 1 :])
+            room.make(one, models[number + 1 :], weights=True)
         except RmevalError as error:
             print(f"{one.spec}: {error}")  # noqa: T201
             continue

@@ -147,6 +147,13 @@ def versa_prm(folder: Path) -> Path:
     return _written(folder, "llama", {"lm_head.weight": (23536, 32)}, tokenizer, 26)
 
 
+def trl_prm(folder: Path) -> Path:
+    """A token classifier with two classes (LlamaForTokenClassification), and a tokenizer that has BOS."""
+    head = {"score.weight": (2, 32), "score.bias": (2,)}
+    stated = {"architectures": ["LlamaForTokenClassification"], "num_labels": 2}
+    return _written(folder, "llama", head, llama_tokenizer(), 29, **stated)
+
+
 def reason_eval(folder: Path, size: str) -> Path:
     """A Mistral or Llama body with three classes; the padding token ends a step in the text, and is removed."""
     tokenizer = spaced("▁the", "▁is", "Step", pad="<s>" if size == "7b" else "</s>")

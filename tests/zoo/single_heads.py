@@ -345,6 +345,14 @@ def nemotron(folder: Path) -> Path:
     return folder
 
 
+def ziya(folder: Path) -> Path:
+    """Ziya-LLaMA-7B-Reward: `value_head` with a bias."""
+    head = {"value_head.weight": numbers(42, 1, 32), "value_head.bias": numbers(142, 1)}
+    write(folder, {**LLAMA, "architectures": ["LlamaRewardModel"]}, llama(42) | head)
+    write_llama_tokenizer(folder)
+    return folder
+
+
 CHECKPOINTS: Mapping[str, Callable[[Path], Path]] = {
     "ultrarm": ultrarm,
     "eurus-rm": eurus,

@@ -43,6 +43,24 @@ def test_scores_and_tokens_are_those_of_the_published_code(family: str, tmp_path
     assert [" ".join(map(str, one.tokens.tolist())) for one in rendered] == expected(family)["ids"]
 
 
+def rendered_text(folder: Path, **options: Any) -> str:
+    """A conversation of one turn as the model reads it."""
+    model = load_model(str(folder), device="cpu", **options)
+    assert isinstance(model, Classifier)
+    (one,) = model.texts.renderer.render([(Message("user", "What is it?"), Message("assistant", "The capital."))])
+    return str(model.texts.renderer.tokenizer.decode(one.tokens))
+
+
+def test_the_end_of_a_sequence_belongs_to_the_template(tmp_path: Path) -> None:
+    folder = single_heads.beaver(tmp_path / "beaver")
+    own = "<s> BEGINNING OF CONVERSATION: USER: What is it? ASSISTANT:"
+    assert rendered_text(folder, card="beaver-reward") == f"{own} The capital. </s>"
+    assert rendered_text(folder, card="beaver-reward", chat_template="safe-rlhf") == f"{own}The capital.</s>"
+    folder = single_heads.ultrarm(tmp_path / "ultrarm")
+    assert rendered_text(folder, card="ultrarm") == "<s> User: What is it?\n\nAssistant: The capital.\n\n</s>"
+    assert rendered_text(folder, card="ultrarm", chat_template="ultrarm").endswith("Assistant: The capital.")
+
+
 def test_text_with_the_padding_token_is_read_to_its_end(tmp_path: Path) -> None:
     folder = single_heads.starling(tmp_path / "model")
     text = "They are {} and </s>, and more."
@@ -123,6 +141,36 @@ def test_normalised_rewards_of_openrlhf(tmp_path: Path) -> None:
     assert found == pytest.approx(expected("openrlhf")["normalised"], abs=2e-6)
 
 
+def test_a_question_about_a_principle(tmp_path: Path) -> None:
+    folder = single_heads.nemotron(tmp_path / "model")
+    # The tiny vocabulary has other tokens, and its Yes and No are not probable.
+    options: dict[str, Any] = {"head": "logit:#42-#122", "min_label_mass": 0.0}
+    found = largest_difference("nemotron-principle", folder, TALKS, **options)
+    assert found <= 2 * (find_card("nemotron-principle").difference or 0) + 1e-7
+    other = score(str(folder), TALKS, card="nemotron-principle", question="Is it short?", device="cpu", **options)
+    assert other != pytest.approx(expected("nemotron-principle")["scores"], abs=1e-3)
+    others: tuple[dict[str, Any], ...] = ({"ref_model": str(folder)}, {"kind": "comparator"}, {"kind": "process"})
+    for kind in others:
+        with pytest.raises(ModelError, match="does not use `question`"):
+            score(str(folder), TALKS, question="Is it short?", **kind)
+
+
+def test_the_layout_of_ziya(tmp_path: Path) -> None:
+    folder = single_heads.ziya(tmp_path / "model")
+    found = score(str(folder), TALKS, card="ziya-reward", dtype="float32", device="cpu")
+    plain = {"chat_template": "Ziya", "append_eos": True, "head": "value_head"}
+    assert found == pytest.approx(score(str(folder), TALKS, device="cpu", **plain), abs=1e-6)
+    assert rendered_text(folder, card="ziya-reward", dtype="float32").endswith("Assistant: The capital.\n\n</s>")
+
+
 def test_a_family_that_cannot_be_loaded_says_what_to_do() -> None:
     with pytest.raises(ModelError, match=r"a pickle to be laid over .*give that folder with `card` starling-rm-7b-co"):
         load_model("berkeley-nest/Starling-RM-7B-alpha")
+
+
+@pytest.mark.parametrize("family", ["internlm2-reward", "oasst-pythia"])
+def test_a_type_that_transformers_lacks_is_loaded_without_its_warnings(
+    family: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    score(str(CHECKPOINTS[family](tmp_path / "model")), TALKS[:1], card=family, device="cpu")
+    assert "[transformers]" not in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Suites: several benchmarks under one name (`core`, `all`) or in a YAML file."""
+"""Suites: several benchmarks under one name (`core`, `skywork7`, `all`) or in a YAML file."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ __all__ = ["SUITES", "Entry", "expand"]
 
 SUITES = {
     "core": ("rm-bench", "reward-bench", "reward-bench-2"),
+    # Those that Skywork-Reward-V2 reports (arXiv 2507.01352, Table 2), in the order of its columns.
+    "skywork7": (
+        *("reward-bench", "reward-bench-2", "ppe-preference", "ppe-correctness", "rmb", "rm-bench", "judgebench"),
+    ),
     "all": tuple(name for name in BUILTIN if name not in ("pairs", "best-of-n", GENERATED)),
 }
 _ENDINGS = (".yaml", ".yml", ".YAML", ".YML")

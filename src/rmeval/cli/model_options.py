@@ -69,6 +69,10 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "strip_bos": (Annotated[bool, _model("Leave out the BOS token at the beginning.", "--strip-bos")], False),
     "repeat_bos": (Annotated[bool, _model("Write the BOS token at the beginning twice.", "--repeat-bos")], False),
     "system_message": (Annotated[str | None, _model("System message of conversations without one.")], None),
+    "question": (
+        Annotated[str | None, _model("User's message after the response, whose answer --head logit:YES-NO reads.")],
+        None,
+    ),
     "trust_remote_code": (
         Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
         False,

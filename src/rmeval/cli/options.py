@@ -54,7 +54,9 @@ OptionalModel = Annotated[str | None, _MODEL_ARGUMENT]
 Benchmarks = Annotated[
     list[str],
     typer.Option(
-        "-b", "--benchmark", help="Benchmark, core, all, a suite.yaml, or a folder of rmeval build. Repeatable."
+        "-b",
+        "--benchmark",
+        help="Benchmark, core, skywork7, all, a suite.yaml, or a folder of rmeval build. Repeatable.",
     ),
 ]
 Data = Annotated[

@@ -177,7 +177,13 @@ def _run(
     def tell(note: str) -> None:
         echo(f"note: {with_options(note)}", err=True)
 
-    return sweep(models, benchmarks, job, room_of(cache_limit, Path(str(job["out"])), tell), begin, end)
+    outcomes = sweep(models, benchmarks, job, room_of(cache_limit, Path(str(job["out"])), tell), begin, end)
+    failed = sum(bool(one.failures) for one in outcomes)
+    echo(
+        f"{count_of(len(outcomes), 'model')}, {failed or 'none'} failed ({_minutes(time.monotonic() - start)})",
+        err=True,
+    )
+    return outcomes
 
 
 def _minutes(seconds: float) -> str:

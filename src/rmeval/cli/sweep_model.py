@@ -79,7 +79,10 @@ def _run(job: Mapping[str, Any], reports: TextIO) -> None:
 
     wanted = o.Wanted(dict(job["wanted"]))
     planned = [plan(one, wanted.selection()) for one in wanted.load(job["benchmarks"], job["data"])]
-    loaded = load_model(job["model"], name=job["name"], **job["options"])
+    options: dict[str, Any] = {
+        name: tuple(own) if isinstance(own, list) else own for name, own in job["options"].items()
+    }
+    loaded = load_model(job["model"], name=job["name"], **options)
     gc.freeze()
     for one in planned:
         with _Reporting(reports, one.benchmark.card.id):

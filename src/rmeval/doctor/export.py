@@ -18,7 +18,7 @@ from rmeval.files import folder_draft
 from rmeval.messages import chosen_from, count_of
 from rmeval.models import load_model
 from rmeval.models.classifier import Classifier
-from rmeval.models.options import ModelOptions, model_options
+from rmeval.models.options import CONVENTION_OPTIONS, ModelOptions, model_options, refuse
 from rmeval.types import Conversation, FloatArray
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ def _loaded(model: str, options: ModelOptions) -> tuple[Classifier, HFEngine]:
     loaded = load_model(model, options)
     if not isinstance(loaded, Classifier) or not isinstance(loaded.engine, HFEngine) or loaded.labels is not None:
         raise ModelError(f"{model} is not a checkpoint with a value head: give the folder or hub id of one")
+    refuse(loaded.options, CONVENTION_OPTIONS, "an export, whose rendering is that of its chat template,")
     if loaded.options.layout is not None:
         raise ModelError(
             f"{model} has a head of several layers ({loaded.options.layout.title}), which servers do not run: use it "
@@ -311,6 +312,8 @@ def _copy_tokenizer(model: Classifier, folder: Path) -> None:
     """Copy the tokenizer's files and the chat template."""
     from rmeval.hub import hub_file
     from rmeval.rendering.files import tokenizer_files
+    from rmeval.rendering.named_templates import read_template
+    from rmeval.rendering.special_tokens import written_out
     from rmeval.repository import TOKENIZER_CONFIG
 
     options = model.options
@@ -324,7 +327,8 @@ def _copy_tokenizer(model: Classifier, folder: Path) -> None:
     if (source / _TEMPLATES).is_dir():
         shutil.copytree(source / _TEMPLATES, folder / _TEMPLATES)
     if options.chat_template is not None:
-        shutil.copyfile(options.chat_template, folder / _TEMPLATE)
+        written = written_out(read_template(options.chat_template), model.texts.renderer.tokenizer)
+        (folder / _TEMPLATE).write_text(written, encoding="utf-8")
         config = folder / TOKENIZER_CONFIG
         stated = json.loads(config.read_text(encoding="utf-8"))
         if stated.pop("chat_template", None) is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from rmeval.doctor.findings import Finding
 from rmeval.messages import count_of, same_tokens_note
 from rmeval.models.classifier import Classifier
+from rmeval.rendering.special_tokens import added_tokens
 from rmeval.types import Conversation, IntArray
 
 if TYPE_CHECKING:
@@ -97,12 +98,7 @@ def _tokens(model: Classifier) -> Finding:
 def _added_tokens(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
     """Findings on special tokens that the tokenizer adds to a text, and the template does not."""
     tokenizer = model.texts.renderer.tokenizer
-    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-    whole = tokenizer("a")["input_ids"]
-    start = next((k for k in range(len(whole)) if whole[k : k + len(bare)] == bare), None)
-    if start is None:
-        return
-    before, after = whole[:start], whole[start + len(bare) :]
+    before, after = added_tokens(tokenizer)
     begins = all(tokens[: len(before)].tolist() == before for tokens in sequences)
     ends = all(tokens[len(tokens) - len(after) :].tolist() == after for tokens in sequences)
     for tokens, there, where in ((before, begins, "before"), (after, ends, "after")):

@@ -109,9 +109,7 @@ class AtPositions:
 
 @dataclass(frozen=True, slots=True)
 class LogitsAt:
-    """A language model's logits of some tokens after the tokens at some positions of each sequence.
-
-    The last output at each position is the logsumexp of all logits, as for `LastLogits`.
+    """As `LastLogits`, after the tokens at some positions of each sequence.
 
     Attributes:
         tokens: The ids of those tokens.
@@ -366,6 +364,7 @@ class Engine(Protocol):
 
     def release(self) -> None:
         """Free the weights' memory; they are loaded again when needed."""
+        return
 
 
 _READS = {

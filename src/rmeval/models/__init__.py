@@ -228,7 +228,7 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     if options.kind == "process" or (options.kind == "auto" and options.steps is not None):
         from rmeval.models.process import Process
 
-        useless = (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, "reduce", "scale", "shift")
+        useless = (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS, *CONVENTION_OPTIONS, "question", "reduce", "scale", "shift")
         refuse(options, useless, "a process reward model", OTHER_KINDS)
         return Process(spec, options, name)
     refuse(options, STEP_OPTIONS, "a model of this kind", OTHER_KINDS)
@@ -240,7 +240,7 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     if options.kind == "comparator":
         from rmeval.models.comparator import Comparator
 
-        refuse(options, (*IMPLICIT_OPTIONS, *CONVENTION_OPTIONS), "a comparator", OTHER_KINDS)
+        refuse(options, (*IMPLICIT_OPTIONS, *CONVENTION_OPTIONS, "question"), "a comparator", OTHER_KINDS)
         return Comparator(spec, options, name)
     refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier", OTHER_KINDS)
     from rmeval.models.classifier import Classifier

@@ -71,20 +71,23 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
         text = f"{name}={json.dumps(value, ensure_ascii=False)}"
         (changed if own else kept).append(text)
     if not is_address(spec):
-        found = _with_layouts(card, found, kept)
+        found = _with_layouts(card, found, kept, changed)
     _tell(card, kept, changed)
     return replace(found, card=card.name)
 
 
-def _with_layouts(card: Card, options: ModelOptions, kept: list[str]) -> ModelOptions:
-    """The options with the layouts of a card's head and steps; those that are set are added to `kept`."""
+def _with_layouts(card: Card, options: ModelOptions, kept: list[str], changed: list[str]) -> ModelOptions:
+    """The options with the layouts of a card's head and steps, added to `kept` or, if the user's differ, `changed`."""
     if card.head is not None and options.layout is None and options.head is None:
         options = replace(options, layout=card.head)
         kept.append(f"layout={card.head.title}")
-    if card.steps is not None and options.steps is None:
-        options = replace(options, steps=card.steps)
-        kept.append(f"steps={card.steps.title}")
-    return options
+    if card.steps is None:
+        return options
+    others = options.steps not in (None, card.steps)
+    (changed if others else kept).append(f"steps={card.steps.title}")
+    if options.split_steps is not None and not others:
+        changed.append(f"split_steps={card.steps.split!r}")
+    return replace(options, steps=options.steps or card.steps)
 
 
 def _tell(card: Card, kept: Sequence[str], changed: Sequence[str]) -> None:
@@ -104,7 +107,12 @@ def _tell(card: Card, kept: Sequence[str], changed: Sequence[str]) -> None:
 
 
 def _is_used(name: str, spec: str, options: ModelOptions) -> bool:
-    """Whether a model uses an option: a folder has no revision, a server loads its model itself, engines differ."""
+    """Whether a model uses an option: a folder has no revision, a server loads its model itself, engines differ.
+
+    The EOS that a card appends belongs to the card's template.
+    """
+    if name == "append_eos" and options.chat_template is not None:
+        return False
     if is_address(spec):
         of_rendering = name in RENDERING_OPTIONS and options.tokenizer is not None
         return of_rendering or name not in (*RENDERING_OPTIONS, *_LOADING)

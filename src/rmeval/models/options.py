@@ -70,6 +70,8 @@ class ModelOptions:
         repeat_bos: Whether to write the BOS token at the beginning of a sequence twice, as code does that tokenises a
             text which begins with it.
         system_message: Content of a system message for conversations without one; may be empty.
+        question: Text of a message of the user after the response, before the generation prompt, for a language model
+            whose answer to it is the score.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
             `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
@@ -134,6 +136,7 @@ class ModelOptions:
     strip_bos: bool = False
     repeat_bos: bool = False
     system_message: str | None = None
+    question: str | None = None
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -284,7 +287,7 @@ RENDERING_OPTIONS = (
     "on_overlength",
 )
 """Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
-HEAD_OPTIONS = ("head", "layout", "reduce", "scale", "shift")
+HEAD_OPTIONS = ("head", "layout", "question", "reduce", "scale", "shift")
 STEP_OPTIONS = ("steps", "split_steps")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")

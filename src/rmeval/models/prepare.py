@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rmeval.cache import Sources, checked
@@ -27,6 +26,7 @@ from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 from rmeval.messages import count_of
 from rmeval.models import ModelOptions, unknown_state
+from rmeval.models.options import CONVENTION_OPTIONS
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
 
@@ -127,6 +127,9 @@ def make_renderer(
 
     own: Place | InMemory = engine.tokenizer() if options.tokenizer is None else Place(options.tokenizer)
     found = _held(own) if isinstance(own, InMemory) else _placed(own, engine, options)
+    conventions: dict[str, Any] = {name: getattr(options, name) for name in (*CONVENTION_OPTIONS, "question")}
+    if options.layout is not None and options.layout.appends:
+        conventions["last"] = engine.description.score_token
     renderer = Renderer(
         found.source,
         options.chat_template,
@@ -139,14 +142,7 @@ def make_renderer(
         allowed=options.allow_dropped_roles,
         sources=found.sources,
         loaded=found.loaded,
-        conventions=Conventions(
-            options.system_role,
-            options.append_eos,
-            options.strip_bos,
-            options.repeat_bos,
-            options.system_message,
-            last=engine.description.score_token if options.layout and options.layout.appends else None,
-        ),
+        conventions=Conventions(**conventions),
     )
     fingerprint = found.fingerprint
     if options.tokenizer_kwargs:
@@ -356,7 +352,7 @@ class Preparation:
                 yield [
                     observation
                     for index, values in zip(reading.indices, reading.values, strict=True)
-                    for observation in ready[index].observations(partial(_given, observe, values))
+                    for observation in ready[index].observations(lambda one: observe(one, values))  # noqa: B023  It is called at once.
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
@@ -390,7 +386,3 @@ class Preparation:
 
     def _exceeds(self, one: Rendered) -> bool:
         return self.longest is not None and len(one.tokens) > self.longest
-
-
-def _given(observe: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
-    return observe(one, values)

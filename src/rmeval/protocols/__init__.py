@@ -8,6 +8,7 @@ from __future__ import annotations
 from rmeval.protocols.base import BaseProtocol, ProtocolLike, Question, request_key
 from rmeval.protocols.fold import STEPS, fold_steps, fold_votes
 from rmeval.protocols.registry import FoundProtocol, load_protocol, protocol_names
+from rmeval.protocols.step_layout import StepLayout
 
 __all__ = [
     "STEPS",
@@ -15,6 +16,7 @@ __all__ = [
     "FoundProtocol",
     "ProtocolLike",
     "Question",
+    "StepLayout",
     "fold_steps",
     "fold_votes",
     "load_protocol",

@@ -110,8 +110,8 @@ class Renderer:
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {self._source} has no chat template, so conversations cannot be rendered: "
-                "give the template of the model's training as `chat_template`, a Jinja file or the name of an included "
-                "template, or a tokenizer that has it as `tokenizer`"
+                "give the template of the model's training as `chat_template` FILE (Jinja) or NAME (see `rmeval list "
+                "templates`), or a tokenizer that has it as `tokenizer`"
             )
         self.refuse_broken()
         talk, other_talk = (
@@ -270,7 +270,8 @@ class Renderer:
         try:
             if self._boundary is not None:
                 return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
-            encoded = tokenise(self.tokenizer, chunk, tools)
+            asks = self._conventions.question is not None
+            encoded = tokenise(self.tokenizer, [self._conventions.asked(one) for one in chunk], tools, asks)
         except MemoryError:
             raise  # The conversation is not the cause.
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:

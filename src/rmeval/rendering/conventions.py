@@ -27,6 +27,7 @@ class Conventions:
         repeat_bos: Whether the BOS at the beginning of a sequence is written twice.
         system_message: Content of a system message for conversations without one; may be empty.
         last: Id of the token that a sequence gets which does not end with it.
+        question: Text of a message of the user after the response, which the generation prompt follows.
     """
 
     system_role: str = "keep"
@@ -35,11 +36,13 @@ class Conventions:
     repeat_bos: bool = False
     system_message: str | None = None
     last: int | None = None
+    question: str | None = None
 
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        return self.append_eos or self.strip_bos or self.repeat_bos or self.last is not None
+        ends = self.append_eos or self.strip_bos or self.repeat_bos
+        return ends or self.last is not None or self.question is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -60,6 +63,10 @@ class Conventions:
         if found is None:
             return conversation, "no message of the user follows a system message, so it cannot be merged into one"
         return found, None
+
+    def asked(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages with the question after them, if there is one."""
+        return messages if self.question is None else [*messages, {"role": "user", "content": self.question}]
 
     def check(self, tokenizer: Any, example: Rendered, source: str) -> None:
         """Check that the ends of sequences can be changed, and would be.

@@ -11,12 +11,13 @@ from pathlib import Path
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from
 
-__all__ = ["NamedTemplate", "named_templates", "read_template", "takes_special_tokens"]
+__all__ = ["NamedTemplate", "named_templates", "read_template", "takes_special_tokens", "with_own_tokens"]
 
 logger = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "templates" / "chat"
 _COMMENT = re.compile(r"\{#-?(.*?)-?#\}", re.DOTALL)
+_TOKENIZER = re.compile(r"(special tokens:\s*)tokenizer\b")
 _FIELD = re.compile(r"^\s*(about|source|special tokens):\s*(.*?)\s*$", re.MULTILINE)
 
 
@@ -57,6 +58,11 @@ def takes_special_tokens(template: object) -> bool:
     tokenise in two steps.
     """
     return isinstance(template, str) and _stated(template).get("special tokens") == "tokenizer"
+
+
+def with_own_tokens(template: str) -> str:
+    """The template without the statement that the tokenizer adds special tokens."""
+    return _COMMENT.sub(lambda comment: _TOKENIZER.sub(r"\1template", comment[0]), template)
 
 
 def read_template(given: str) -> str:

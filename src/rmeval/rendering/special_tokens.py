@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["added_tokens", "with_special_tokens"]
+from rmeval.rendering.named_templates import takes_special_tokens, with_own_tokens
+
+__all__ = ["added_tokens", "with_special_tokens", "written_out"]
 
 
 def added_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special tokens that a tokenizer adds before and after a text."""
-    plain: list[int] = tokenizer(_TEXT, add_special_tokens=False)["input_ids"]
-    whole: list[int] = tokenizer(_TEXT)["input_ids"]
-    extra = len(whole) - len(plain)
-    start = next((k for k in range(extra + 1) if whole[k : k + len(plain)] == plain), 0)
-    return whole[:start], whole[start + len(plain) :]
-
-
-_TEXT = "A text"
+    plain: list[int] = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole: list[int] = tokenizer("a")["input_ids"]
+    start = next((k for k in range(len(whole)) if whole[k : k + len(plain)] == plain), None)
+    return ([], []) if start is None else (whole[:start], whole[start + len(plain) :])
 
 
 def with_special_tokens(tokenizer: Any) -> Callable[..., Any]:
@@ -50,3 +48,23 @@ def with_special_tokens(tokenizer: Any) -> Callable[..., Any]:
         return {"input_ids": [ids_of(one, add_generation_prompt) for one in text]}
 
     return apply
+
+
+def written_out(template: str, tokenizer: Any) -> str:
+    """The template with the tokenizer's special tokens in its text.
+
+    Servers add no special tokens to what a template renders.
+
+    Args:
+        template: A template.
+        tokenizer: A tokenizer that renders with it.
+    """
+    if not takes_special_tokens(template):
+        return template
+    before, after = ("".join(map(str, tokenizer.convert_ids_to_tokens(tokens))) for tokens in added_tokens(tokenizer))
+    shown: str = tokenizer.apply_chat_template([{"role": "user", "content": "a"}], tokenize=False)
+    if before and shown.startswith(before):
+        before = ""
+    start = f"{{{{ {before!r} }}}}" if before else ""
+    end = f"{{{{ {after!r} if not add_generation_prompt }}}}" if after else ""
+    return start + with_own_tokens(template).removesuffix("\n") + end

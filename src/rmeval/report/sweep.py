@@ -10,7 +10,7 @@ from rmeval.messages import count_of, shortened
 from rmeval.metrics.targets import merit
 from rmeval.published import published_boards
 from rmeval.published.beside import Beside, beside_published, data_note
-from rmeval.report.cells import GAP, Cell, Number, Unit
+from rmeval.report.cells import GAP, Cell, Joined, Number, Unit
 from rmeval.report.run import about, measure_name, number_of
 from rmeval.report.views import Row, Table, View
 from rmeval.results.described import selection_text
@@ -96,21 +96,16 @@ def _view(benchmark: str, runs: Sequence[SweepRun]) -> View:
     lines = [_line(benchmark, one) for one in runs]
     lines.sort(key=lambda line: -line.merit)
     records = [line.numbers[0].record for line in lines if line.numbers]
-    parts = tuple(row for line in lines for row in _part_rows(line))
-    tables = [_main_table(lines)]
-    if parts:
-        tables.append(Table("parts", _PARTS, parts, "published numbers of parts", left=_WORDS))
     return View(
         benchmark,
-        tuple(tables),
+        (_main_table(lines), *_parts_table(lines)),
         about=(about(records, _selection(runs)),) if records else (),
         notes=tuple(_notes(benchmark, lines)),
     )
 
 
 _PUBLISHED = ("published", "difference", "verdict")
-_PARTS = ("model", "number", "value", *_PUBLISHED)
-_WORDS = ("number", "verdict", "state", "reason")
+_WORDS = ("verdict", "state", "reason", "contradicted")
 
 
 def _main_table(lines: Sequence[_Line]) -> Table:
@@ -142,10 +137,33 @@ def _cells(one: Beside) -> tuple[Cell, ...]:
     return number_of(one.record), published, difference, f"{one.verdict}{marked}"
 
 
-def _part_rows(line: _Line) -> Iterator[Row]:
-    for one in line.numbers[1:]:
-        name = measure_name((one.record.metric, one.record.scope))
-        yield Row(line.run.model.label, (name, *_cells(one)))
+def _parts_table(lines: Sequence[_Line]) -> Iterator[Table]:
+    """Yield the table of the parts whose numbers are published: a run's number and the published one in one cell."""
+    compared = [line for line in lines if line.numbers[1:] and not line.numbers[0].reason]
+    names = list(dict.fromkeys(_name(one) for line in compared for one in line.numbers[1:]))
+    rows = []
+    for line in compared:
+        there = {_name(one): one for one in line.numbers[1:]}
+        wrong = ", ".join(name for name, one in there.items() if one.verdict == "contradicted")
+        rows.append(Row(line.run.model.label, (*(_pair(there.get(name)) for name in names), wrong)))
+    if rows:
+        yield Table(
+            "parts",
+            ("model", *names, "contradicted"),
+            tuple(rows),
+            "parts: this run / published",
+            left=("contradicted",),
+        )
+
+
+def _name(one: Beside) -> str:
+    return measure_name((one.record.metric, one.record.scope))
+
+
+def _pair(one: Beside | None) -> Cell:
+    if one is None or one.published is None:
+        return None
+    return Joined(("value", "published"), (number_of(one.record), Number(one.published)), mark=" / ")
 
 
 def _state(run: SweepRun) -> str:
@@ -162,9 +180,12 @@ def _notes(benchmark: str, lines: Sequence[_Line]) -> Iterator[str]:
     if not published_boards(benchmark):
         yield f"rmeval has no published results of {benchmark}"
     found = [line.numbers[0] for line in lines if line.numbers]
+    apart: dict[str, list[str]] = {}
     for line in lines:
         if line.numbers and line.numbers[0].board is not None and (reason := line.numbers[0].reason):
-            yield f"{shortened(line.run.model.label, 60)} is not comparable with its published number: it {reason}"
+            apart.setdefault(reason, []).append(shortened(line.run.model.label, 60))
+    for reason, names in apart.items():
+        yield f"not comparable with its published number, because a run {reason}: {', '.join(names)}"
     for board in {one.board.id: one.board for one in found if one.board is not None}.values():
         yield f"published: {board.name}{f' ({board.date})' if board.date else ''}, {board.source}"
     if any(one.row is not None and one.row.contradicts for one in found):

@@ -48,7 +48,7 @@ def gigabytes(size: int) -> str:
 class NoLimit:
     """No limit: every file stays."""
 
-    def make(self, model: SweepModel, later: Sequence[SweepModel]) -> None:
+    def make(self, model: SweepModel, later: Sequence[SweepModel], weights: bool) -> None:
         """Do nothing."""
 
     def used(self, model: SweepModel, later: Sequence[SweepModel]) -> None:
@@ -102,7 +102,7 @@ class CacheRoom:
     def __init__(self, limit: int, record: Path, tell: Callable[[str], None]) -> None:
         self._limit, self._file, self._tell = limit, record, tell
 
-    def make(self, model: SweepModel, later: Sequence[SweepModel]) -> None:
+    def make(self, model: SweepModel, later: Sequence[SweepModel], weights: bool) -> None:
         """Delete files so that a model's files fit, and record what is there before it is downloaded.
 
         Raises:
@@ -111,7 +111,7 @@ class CacheRoom:
         record = self._settled(self._read())
         needed = set(hub_repositories(model))
         info = _scan()
-        size = sum(map(_missing_bytes, needed))
+        size = sum(map(_missing_bytes, needed)) if weights else 0
         info, record = self._delete(info, record, size, needed, later)
         there = 0 if info is None else info.size_on_disk
         if there + size > self._limit:

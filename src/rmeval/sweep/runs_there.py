@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from rmeval.errors import RunError
 from rmeval.messages import count_of
 from rmeval.results.result import Result, open_run
 from rmeval.runs.requests import model_folder
+from rmeval.store.lock import holder
 from rmeval.store.manifest import find_runs, read_manifest
 from rmeval.store.run import UNFINISHED
 from rmeval.sweep.models_file import SweepModel
 
-__all__ = ["SweepRun", "find_run", "state_of"]
+__all__ = ["SweepRun", "find_run", "is_complete", "state_of", "wait_for_locks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,34 @@ def find_run(out: Path, benchmark: str, model: SweepModel) -> SweepRun:
 
 def state_of(out: Path, benchmarks: Sequence[str], model: SweepModel) -> str:
     """Return what a folder has of a model's runs, such as `rm-bench complete`, without opening them."""
-    found = []
-    for benchmark in benchmarks:
-        if folders := _folders(out, benchmark, model):
-            done = read_manifest(max(folders, key=_begun))["status"] == "complete"
-            found.append(f"{benchmark} {'complete' if done else 'begun'}")
-    return ", ".join(found) or "none"
+    states = {benchmark: _status(out, benchmark, model) for benchmark in benchmarks}
+    words = {"complete": "complete", "running": "begun"}
+    return ", ".join(f"{benchmark} {words[state]}" for benchmark, state in states.items() if state) or "none"
+
+
+def is_complete(out: Path, benchmarks: Sequence[str], model: SweepModel) -> bool:
+    """Return whether a folder has a complete run of a model on each benchmark, as far as names tell."""
+    return all(_status(out, benchmark, model) == "complete" for benchmark in benchmarks)
+
+
+def wait_for_locks(out: Path, benchmarks: Sequence[str], model: SweepModel, seconds: float = 15.0) -> None:
+    """Wait until no process holds the runs of a model, or the time is over.
+
+    The process of a sweep that was killed ends by itself, after a moment.
+    """
+    places = [lock for one in benchmarks for lock in model_folder(out, one, model.folder_name).glob("*/lock")]
+    end = time.monotonic() + seconds
+    while any(holder(lock) for lock in places) and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def _status(out: Path, benchmark: str, model: SweepModel) -> str:
+    """The status of a model's last run on a benchmark; empty if there is none that can be read."""
+    try:
+        folders = _folders(out, benchmark, model)
+        return str(read_manifest(max(folders, key=_begun))["status"]) if folders else ""
+    except RunError:
+        return ""
 
 
 def _folders(out: Path, benchmark: str, model: SweepModel) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from rmeval.errors import RmevalError
 from rmeval.sweep.models_file import SweepModel
 from rmeval.sweep.processes import ending_of, run_process
+from rmeval.sweep.runs_there import is_complete, wait_for_locks
 
 __all__ = ["MODEL_COMMAND", "Outcome", "Room", "sweep"]
 
@@ -21,8 +22,13 @@ MODEL_COMMAND = "sweep-model"
 class Room(Protocol):
     """What keeps the models' files within a limit."""
 
-    def make(self, model: SweepModel, later: Sequence[SweepModel]) -> None:
+    def make(self, model: SweepModel, later: Sequence[SweepModel], weights: bool) -> None:
         """Make room for a model's files.
+
+        Args:
+            model: The model.
+            later: The models that follow.
+            weights: Whether its weights are needed, which they are not if its runs are complete.
 
         Raises:
             RmevalError: If they do not fit.
@@ -97,11 +103,12 @@ def _one(
     job: Mapping[str, Any],
     room: Room,
 ) -> Outcome:
-    start = time.monotonic()
+    start, out = time.monotonic(), Path(str(job["out"]))
     try:
-        room.make(model, later)
+        room.make(model, later, weights=not is_complete(out, benchmarks, model))
     except RmevalError as error:
         return Outcome(model, {}, dict.fromkeys(benchmarks, str(error)))
+    wait_for_locks(out, benchmarks, model)
     reports: list[Mapping[str, Any]] = []
     own = {"model": model.spec, "name": model.name, "options": dict(model.options)}
     code = run_process(MODEL_COMMAND, {**job, **own}, reports.append)

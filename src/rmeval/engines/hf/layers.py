@@ -264,8 +264,8 @@ class _Features(nn.Module):
         kept = getattr(config, "sae_k", None)
         if type(kept) is not int or kept < 1:
             raise ModelError(
-                f"the config of {source} states {kept!r} for sae_k, the number of features that are kept: write the "
-                "number of the model's training into config.json"
+                f"the config of {source} states {kept!r} for sae_k, the number of features that are kept: write that "
+                "of the model's training into config.json"
             )
         self.kept = kept
         self.encoder = _linear(f"{name}.encoder", weights, source)

@@ -171,7 +171,8 @@ def _documents() -> tuple[tuple[str, Mapping[str, Any]], ...]:
 
 @cache
 def _families() -> Mapping[str, Card]:
-    return {card.name: card for name, document in _documents() for card in read_cards(document, name)}
+    found = {card.name: card for name, document in _documents() for card in read_cards(document, name)}
+    return dict(sorted(found.items()))
 
 
 @cache
