@@ -33,5 +33,5 @@ def test_templates_are_those_of_earlier_runs(tmp_path: Path) -> None:
     own = ComparisonPrompt(renderer, str(copied), chat=True).identity()
     assert own == ComparisonPrompt(renderer, "letters", chat=True).identity()
     assert own != ComparisonPrompt(renderer, "letters", chat=False).identity()
-    with pytest.raises(ModelError, match="there is no comparison no: choose one of letters, rlhflow, steamshp, or"):
+    with pytest.raises(ModelError, match="there is no comparison no: choose one of letters, rlhflow, steamshp, "):
         ComparisonPrompt(renderer, "no", chat=True)

@@ -35,7 +35,15 @@ def card_for(spec: str, options: ModelOptions) -> Card | None:
         return None
     if options.card != "auto":
         return find_card(options.card)
-    return card_of(spec) if _is_on_hub(spec) else None
+    card = card_of(spec) if _is_on_hub(spec) else None
+    return card if card is not None and _is_of_use(card, options) else None
+
+
+def _is_of_use(card: Card, options: ModelOptions) -> bool:
+    """Whether a model's card is for the use that the options state: a language model may be a judge, for example."""
+    kind = card.load.get("kind", options.kind)
+    judges = options.judge.protocol is not None or options.judge.base_url is not None
+    return options.kind in ("auto", kind) and not (judges and kind in ("implicit", "comparator"))
 
 
 def _is_on_hub(spec: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rmeval.engines import FirstLogits, InMemory, LastLogits, Readout, require_readout
+from rmeval.engines import AtPositions, FirstLogits, InMemory, LastLogits, LastToken, Readout, require_readout
 from rmeval.errors import ModelError
 from rmeval.models import pairwise_protocol
 from rmeval.models.labels import Labels, logit_tokens
@@ -63,6 +63,7 @@ class Comparator:
             head = LETTERS
         renderer, self._tokenizer = make_renderer(self.engine, options, chat=False)
         self._head = head
+        self._layout = options.layout
         tokens = logit_tokens(head, renderer)
         self._logits = None if tokens is None else self._letters(tokens, head)
         self.labels: Labels | None = None
@@ -70,6 +71,7 @@ class Comparator:
             self.labels = Labels(self._logits, renderer, options.min_label_mass, self.name)
         else:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
+        self._places: Callable[[TokenArray], list[int]] | None = None
         self._comparison = self._prompt(renderer, options)
         self.texts = Preparation(self.name, renderer, self.engine, options, self._comparison.render, cuts=False)
 
@@ -85,11 +87,23 @@ class Comparator:
     def _prompt(self, renderer: Renderer, options: ModelOptions) -> ComparisonPrompt:
         """The template that shows two responses."""
         from rmeval.rendering.comparison import ComparisonPrompt
+        from rmeval.rendering.parts import PARTS, PartsPrompt
 
         letters = self._logits is not None
         if not letters and options.comparison is None:
             raise ModelError(f"{self.name} is a classifier: give a template of two responses with `comparison` FILE")
-        prompt = ComparisonPrompt(renderer, options.comparison or "letters", chat=letters)
+        name = options.comparison or "letters"
+        if (name in PARTS) != (options.layout is not None and options.layout.together == 2):
+            raise ModelError(
+                f"the comparison {name} does not fit the head of {self.name}: only PairRM's head takes the hidden "
+                "states of prompt and response together; give `card` pairrm or better-pairrm, or another `comparison`"
+            )
+        if name in PARTS:
+            parts = PartsPrompt(renderer, name)
+            self._places = parts.places
+            prompt: ComparisonPrompt = parts
+        else:
+            prompt = ComparisonPrompt(renderer, name, chat=letters)
         given = {"`chat_template`": options.chat_template, "`template_kwargs`": options.template_kwargs}
         if not prompt.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(
@@ -108,6 +122,7 @@ class Comparator:
             **self.texts.identity(),
             **self.engine.identity(),
             **({"head": self._head} if self._head else {}),
+            **({"layout": self._layout.to_dict()} if self._layout else {}),
             **self._reduce.identity(),
         }
 
@@ -122,13 +137,20 @@ class Comparator:
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
     def _readout(self, sequences: Sequence[TokenArray]) -> Readout:
-        return self._logits or self.engine.own_readout()
+        own = self._logits or self.engine.own_readout()
+        if self._places is None:
+            return own
+        if not isinstance(own, LastToken):
+            raise ModelError(f"the head of {self.name} is not read at single tokens: give another `comparison`")
+        return AtPositions(own.head, [self._places(one) for one in sequences], together=2)
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         mass: Mapping[str, float] = {}
         if self.labels is not None:
             mass = self.labels.note(one.tokens, values)
             values = values[:1] - values[1:2]
+        elif self._places is not None:
+            values = values[0] - values[1]
         odds = self._reduce(values, self.name)
         return parse_preference(one.key, _sigmoid(odds), one.length, one.cut, odds, mass)
 

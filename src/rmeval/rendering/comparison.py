@@ -88,13 +88,18 @@ class ComparisonPrompt:
         found = []
         for request, prompt in zip(requests, prompts, strict=True):
             try:
-                ids = self._ids(prompt, request.responses[0], request.responses[1], request.tools)
-                error = None if ids else "the template renders this comparison to nothing"
+                found.append(self._rendered(prompt, request.responses[0], request.responses[1], request.tools))
             except TEMPLATE_ERRORS as reason:
-                ids, error = [], f"the template rejects this comparison: {reason_of(reason)}"
-            found.append(Rendered(np.array(ids, dtype=np.int32), error))
+                error = f"the template rejects this comparison: {reason_of(reason)}"
+                found.append(Rendered(np.empty(0, dtype=np.int32), error))
         self._renderer.note([one.tokens for one in found if one.error is None])
         return found
+
+    def _rendered(self, prompt: Messages, first: str, second: str, tools: Tools) -> Rendered:
+        ids = self._ids(prompt, first, second, tools)
+        return Rendered(
+            np.array(ids, dtype=np.int32), None if ids else "the template renders this comparison to nothing"
+        )
 
     def _ids(self, prompt: Messages, first: str, second: str, tools: Tools) -> list[int]:
         tokenizer: Any = self._renderer.tokenizer
@@ -120,9 +125,12 @@ class ComparisonPrompt:
         return found
 
     def _text(self, prompt: Messages, first: str, second: str, tools: Tools = ()) -> str:
+        return self._filled(prompt, tools, first=first, second=second)
+
+    def _filled(self, prompt: Messages, tools: Tools, **responses: str | None) -> str:
         # A template may change its variables.
         given = copy.deepcopy({"prompt": prompt, "tools": list(tools)})
-        return self._template.render(**given, first=first, second=second)
+        return self._template.render(**given, **responses)
 
 
 def _read(template: str) -> str:

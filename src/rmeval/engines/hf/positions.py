@@ -29,6 +29,8 @@ _AFTER_PADDING = frozenset(
 positions are never used (`create_position_ids_from_input_ids` in their modeling code)."""
 _FIXED_PADDING = {"mpnet": 1}
 """The padding token's id where the modeling code does not read it from the config."""
+_RELATIVE = frozenset({"deberta", "deberta-v2"})
+"""Types that may have no positions but relative ones, in buckets or clipped, so that any length has them."""
 _NAMES = ("max_position_embeddings", "max_seq_len")
 
 
@@ -39,6 +41,8 @@ def most_positions(config: Any) -> int | None:
         config: A config of transformers.
     """
     text = config.get_text_config()
+    if text.model_type in _RELATIVE and text.relative_attention and not text.position_biased_input:
+        return None
     stated = next((limit for name in _NAMES if isinstance(limit := getattr(text, name, None), int)), 0)
     if stated <= 0:
         return None
