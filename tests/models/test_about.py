@@ -36,6 +36,7 @@ def test_a_listed_model_has_its_own_notes_numbers_and_command() -> None:
     assert found.card is not None and found.card.name == "skywork-reward-v2"
     assert {one.name: (one.value, one.default) for one in found.settings} == {
         "dtype": ("bfloat16", "auto"),
+        "bos_tokens": (1, None),
         "max_length": (16384, None),
         "model_kwargs num_labels": (1, None),
     }

@@ -1,4 +1,4 @@
-"""System messages and the ends of sequences: `system_role`, `append_eos`, `strip_bos`."""
+"""System messages and the ends of sequences: `system_role`, `append_eos`, `bos_tokens`."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_keep_leaves_the_decision_to_the_template(classifier: Path) -> None:
 
 
 def test_only_conventions_that_are_set_are_in_the_identity(classifier: Path) -> None:
-    names = ("system_role", "append_eos", "strip_bos")
+    names = ("system_role", "append_eos", "bos_tokens")
     plain = load_model(str(classifier)).identity()
     assert not set(names) & set(plain)
     other = load_model(str(classifier), system_role="merge", append_eos=True).identity()
@@ -159,32 +159,29 @@ def tmp_template(folder: Path, text: str) -> str:
     return str(file)
 
 
-def test_strip_bos_leaves_out_one_bos(classifier: Path) -> None:
+def test_a_sequence_without_bos(classifier: Path) -> None:
     written = tmp_template(classifier, WITH_BOS)
     plain = tokens(classifier, PLAIN, written)
     assert plain[0] == BOS
-    assert tokens(classifier, PLAIN, written, strip_bos=True) == plain[1:]
-    # A template that takes the tokenizer's special tokens gets one BOS, which is stripped too.
-    assert tokens(classifier, PLAIN, written, strip_bos=True, append_eos=False)[0] != BOS
+    assert tokens(classifier, PLAIN, written, bos_tokens=0) == plain[1:]
 
 
 def test_what_has_no_effect_is_refused(classifier: Path, tmp_path: Path) -> None:
     cases: tuple[tuple[dict[str, Any], str, str], ...] = (
         ({"append_eos": True}, OPEN + "<|im_end|>", r"end with EOS already, so `append_eos` has"),
-        ({"strip_bos": True}, CHATML, r"do not begin with BOS, so `strip_bos` has no effect: leave it out"),
     )
     for options, template, message in cases:
         with pytest.raises(ModelError, match=message):
             rmeval.load_model(str(classifier), chat_template=tmp_template(classifier, template), **options)
     folder = make_checkpoint(tmp_path / "bare", tokenizer=make_tokenizer(chat_template=OPEN, eos_token=None))
-    for option, name in (("append_eos", "EOS"), ("strip_bos", "BOS")):
+    for option, value, name in (("append_eos", True, "EOS"), ("bos_tokens", 1, "BOS")):
         with pytest.raises(ModelError, match=rf"has no {name} token: leave `{option}` out"):
-            rmeval.load_model(str(folder), None, name=None, **{option: True})
+            rmeval.load_model(str(folder), None, name=None, **{option: value})
 
 
-@pytest.mark.parametrize("option", ["system_role", "append_eos", "strip_bos"])
+@pytest.mark.parametrize("option", ["system_role", "append_eos", "bos_tokens"])
 def test_models_that_do_not_read_conversations_with_a_response_refuse_them(option: str, classifier: Path) -> None:
-    value: Any = "merge" if option == "system_role" else True
+    value: Any = {"system_role": "merge", "append_eos": True, "bos_tokens": 0}[option]
     for options, what in (
         ({"kind": "comparator"}, "a comparator"),
         ({"protocol": "ab@1"}, "a judge"),
@@ -207,16 +204,18 @@ def rendered(folder: Path, template: str, boundary: Any, **conventions: Any) -> 
 def test_the_beginning_of_the_response_moves_with_the_bos(boundary: Any, classifier: Path) -> None:
     written = tmp_template(classifier, WITH_BOS)
     plain = rendered(classifier, written, boundary)
-    stripped = rendered(classifier, written, boundary, strip_bos=True)
+    stripped = rendered(classifier, written, boundary, bos_tokens=0)
     assert plain.tokens[0] == BOS
-    assert stripped.tokens.tolist() == plain.tokens[1:].tolist()
-    assert stripped.start == plain.start - 1 > 0
+    count = 1 if boundary == "trl" else 2  # RewardBench writes one before the prompt.
+    assert plain.tokens[:count].tolist() == [BOS] * count
+    assert stripped.tokens.tolist() == plain.tokens[count:].tolist()
+    assert stripped.start == plain.start - count > 0
     assert stripped.tokens[stripped.start :].tolist() == plain.tokens[plain.start :].tolist()
 
 
 def test_a_response_that_begins_after_the_bos_keeps_a_first_token_to_predict_it(classifier: Path) -> None:
     written = tmp_template(classifier, "{{ bos_token }}{{ messages | map(attribute='content') | join }}")
-    renderer = Renderer(str(classifier), written, "trl", conventions=Conventions(strip_bos=True))
+    renderer = Renderer(str(classifier), written, "trl", conventions=Conventions(bos_tokens=0))
     (one,) = renderer.render([messages(talk("", "it is so"))])
     assert one.start == 1
 

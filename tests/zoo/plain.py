@@ -106,8 +106,11 @@ def conversations(kind: str) -> list[list[dict[str, str]]]:
     return found
 
 
-def make_tokenizer(kind: str, pad: bool = True) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer without merges that adds the token of the beginning to every text, if there is one."""
+def make_tokenizer(kind: str, pad: bool = True, bos: bool = True) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer without merges that adds the token of the beginning to every text, if there is one.
+
+    Without `bos`, the template does not write that token.
+    """
     own = KINDS[kind]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -124,13 +127,13 @@ def make_tokenizer(kind: str, pad: bool = True) -> PreTrainedTokenizerFast:
     made = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=512, **names, **({"pad_token": own.tokens[0]} if pad else {})
     )
-    made.chat_template = own.template
+    made.chat_template = own.template if bos else own.template.replace("bos_token if loop.first else ''", "''")
     return made
 
 
-def make_checkpoint(path: Path, kind: str, pad: bool = True) -> Path:
+def make_checkpoint(path: Path, kind: str, pad: bool = True, bos: bool = True) -> Path:
     """Write a checkpoint whose weights are the same on every machine; without `pad` it has no token for padding."""
-    own, tokenizer = KINDS[kind], make_tokenizer(kind, pad)
+    own, tokenizer = KINDS[kind], make_tokenizer(kind, pad, bos)
     config = own.config(
         vocab_size=VOCABULARY,
         hidden_size=16,
@@ -164,7 +167,9 @@ def main() -> None:
         make_checkpoint(folder / kind, kind)
         (folder / f"{kind}.json").write_text(json.dumps(conversations(kind), indent=1))
     make_checkpoint(folder / "llama-without-pad", "llama", pad=False)
-    (folder / "llama-without-pad.json").write_text(json.dumps(conversations("llama"), indent=1))
+    make_checkpoint(folder / "llama-without-bos", "llama", bos=False)
+    for name in ("llama-without-pad", "llama-without-bos"):
+        (folder / f"{name}.json").write_text(json.dumps(conversations("llama"), indent=1))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def test_scores_of_the_published_code(name: str, tmp_path: Path) -> None:
 
 def test_two_bos_tokens_give_the_scores_of_the_demo(tmp_path: Path) -> None:
     MAKERS["urm"](tmp_path)
-    largest_difference("urm", tmp_path, scored("urm", tmp_path), repeat_bos=True)
+    largest_difference("urm", tmp_path, scored("urm", tmp_path), bos_tokens=2)
 
 
 def test_fixed_weights_of_attributes(tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def test_padding_with_the_token_of_the_end(tmp_path: Path) -> None:
     assert min(differences(path, "llama", stored("llama-without-pad")["scores"])) > 0.1
 
 
+def test_a_template_without_bos(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The reference tokenises the rendered text, which adds BOS, as the card does; without the card rmeval warns."""
+    path = make_checkpoint(tmp_path / "checkpoint", "llama", bos=False)
+    assert max(differences(path, "llama", stored("llama-without-bos")["scores"], "skywork-reward")) < TOLERANCE
+    assert "if the model was trained" not in caplog.text
+    assert min(differences(path, "llama", stored("llama-without-bos")["scores"], "none")) > 1e-3
+    assert "if the model was trained" in caplog.text and "give `bos_tokens` 1" in caplog.text
+
+
 def test_gemma_2_needs_its_soft_caps(tmp_path: Path) -> None:
     """The checkpoint is one on which an attention without soft-capping is visible."""
     path = make_checkpoint(tmp_path / "checkpoint", "gemma2")

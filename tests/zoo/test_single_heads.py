@@ -166,3 +166,11 @@ def test_the_layout_of_ziya(tmp_path: Path) -> None:
 def test_a_family_that_cannot_be_loaded_says_what_to_do() -> None:
     with pytest.raises(ModelError, match=r"a pickle to be laid over .*give that folder with `card` starling-rm-7b-co"):
         load_model("berkeley-nest/Starling-RM-7B-alpha")
+
+
+@pytest.mark.parametrize("family", ["internlm2-reward", "oasst-pythia"])
+def test_a_type_that_transformers_lacks_is_loaded_without_its_warnings(
+    family: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    score(str(CHECKPOINTS[family](tmp_path / "model")), TALKS[:1], card=family, device="cpu")
+    assert "[transformers]" not in capfd.readouterr().err

@@ -66,8 +66,10 @@ MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         "keep",
     ),
     "append_eos": (Annotated[bool, _model("End each sequence with the EOS token.", "--append-eos")], False),
-    "strip_bos": (Annotated[bool, _model("Leave out the BOS token at the beginning.", "--strip-bos")], False),
-    "repeat_bos": (Annotated[bool, _model("Write the BOS token at the beginning twice.", "--repeat-bos")], False),
+    "bos_tokens": (
+        Annotated[int | None, _model("Number of BOS tokens at the beginning, 0 to 2. Default: the template's.")],
+        None,
+    ),
     "system_message": (Annotated[str | None, _model("System message of conversations without one.")], None),
     "question": (
         Annotated[str | None, _model("User's message after the response, whose answer --head logit:YES-NO reads.")],

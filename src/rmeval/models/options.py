@@ -66,9 +66,8 @@ class ModelOptions:
         system_role: What becomes of system messages: the chat template shows them (`keep`), they begin the user's next
             message, before a blank line (`merge`), or a conversation with one is not scored (`error`).
         append_eos: Whether a sequence that does not end with the EOS token gets one.
-        strip_bos: Whether to leave out the BOS token at the beginning of a sequence.
-        repeat_bos: Whether to write the BOS token at the beginning of a sequence twice, as code does that tokenises a
-            text which begins with it.
+        bos_tokens: Number of BOS tokens at the beginning of a sequence: 0, 1 or 2; by default as many as the template
+            writes.
         system_message: Content of a system message for conversations without one; may be empty.
         question: Text of a message of the user after the response, before the generation prompt, for a language model
             whose answer to it is the score.
@@ -133,8 +132,7 @@ class ModelOptions:
     allow_dropped_roles: tuple[str, ...] = ()
     system_role: str = "keep"
     append_eos: bool = False
-    strip_bos: bool = False
-    repeat_bos: bool = False
+    bos_tokens: int | None = None
     system_message: str | None = None
     question: str | None = None
     trust_remote_code: bool = False
@@ -249,6 +247,8 @@ def _check(options: ModelOptions) -> None:
             raise ModelError(f"{given} cannot be stored ({error}): give values that JSON can represent") from error
         if secret := secret_in(getattr(options, given)):
             raise ModelError(f"{secret} is in {given}, which are stored in the run folder: set HF_TOKEN instead")
+    if options.bos_tokens not in (None, 0, 1, 2):
+        raise ModelError(f"`bos_tokens` must be 0, 1 or 2, not {shortened(options.bos_tokens, 40)}")
     if not 0 <= options.min_label_mass <= 1:
         raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
 
@@ -259,7 +259,7 @@ SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
 JUDGE_OPTIONS = ("judge",)
 """Options of judges only."""
-CONVENTION_OPTIONS = ("system_role", "append_eos", "strip_bos", "repeat_bos", "system_message")
+CONVENTION_OPTIONS = ("system_role", "append_eos", "bos_tokens", "system_message")
 """Options of conversations that end in a response, as classifiers and implicit rewards read them."""
 SERVED_OPTIONS = (
     *SERVER_OPTIONS,

@@ -24,7 +24,7 @@ from rmeval.rendering.boundary import BOUNDARIES, Boundary, Rendered, TokenArray
 from rmeval.rendering.chat_template import ChatTemplate, with_date
 from rmeval.rendering.conventions import Conventions
 from rmeval.rendering.named_templates import read_template, takes_special_tokens
-from rmeval.rendering.special_tokens import with_special_tokens
+from rmeval.rendering.special_tokens import adds_bos, with_special_tokens
 from rmeval.rendering.tokenizer import LoadedTokenizer, load_tokenizer, of_tokenizer
 from rmeval.rendering.variables import check_variables, variables_of
 from rmeval.rendering.visibility import CONTENT, Hidden, Visibility
@@ -120,12 +120,26 @@ class Renderer:
         )
         self._conventions.check(self.tokenizer, self._by_template([talk], ())[0], self._source)
         example, other = self._chunk([talk, other_talk], ())
+        self._warn_of_no_bos(example)
         if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
                 f"the chat template of {self._source} does not show the response, so all responses would get the same "
                 "score: give another template with `chat_template`"
             )
         return example.error or str(self.tokenizer.decode(example.tokens))
+
+    def _warn_of_no_bos(self, example: Rendered) -> None:
+        """Log a warning if sequences lack the BOS that the tokenizer adds to any text."""
+        bos = self.tokenizer.bos_token_id
+        chosen = self._conventions.bos_tokens is not None
+        if example.error is not None or chosen or bos is None or bos in example.tokens[:1]:
+            return
+        if adds_bos(self.tokenizer):
+            logger.warning(
+                "the chat template of %s writes no BOS, which its tokenizer adds to any text: if the model was trained "
+                "on texts that were tokenised after rendering, give `bos_tokens` 1",
+                self._source,
+            )
 
     def refuse_broken(self) -> None:
         """Raise a ModelError for a template that cannot render any conversation."""

@@ -23,8 +23,7 @@ class Conventions:
         system_role: What becomes of system messages: the template shows them (`keep`), they begin the user's next
             message (`merge`), or a conversation with one is an error (`error`).
         append_eos: Whether a sequence that does not end with EOS gets one.
-        strip_bos: Whether the BOS at the beginning of a sequence is left out.
-        repeat_bos: Whether the BOS at the beginning of a sequence is written twice.
+        bos_tokens: Number of BOS tokens at the beginning of a sequence; None for as many as the template writes.
         system_message: Content of a system message for conversations without one; may be empty.
         last: Id of the token that a sequence gets which does not end with it.
         question: Text of a message of the user after the response, which the generation prompt follows.
@@ -32,8 +31,7 @@ class Conventions:
 
     system_role: str = "keep"
     append_eos: bool = False
-    strip_bos: bool = False
-    repeat_bos: bool = False
+    bos_tokens: int | None = None
     system_message: str | None = None
     last: int | None = None
     question: str | None = None
@@ -41,8 +39,8 @@ class Conventions:
     @property
     def changes_ends(self) -> bool:
         """Whether sequences can differ from what the template writes."""
-        ends = self.append_eos or self.strip_bos or self.repeat_bos
-        return ends or self.last is not None or self.question is not None
+        ends = self.append_eos or self.bos_tokens is not None or self.last is not None
+        return ends or self.question is not None
 
     def identity(self) -> dict[str, Any]:
         """The conventions that are not the default."""
@@ -69,7 +67,7 @@ class Conventions:
         return messages if self.question is None else [*messages, {"role": "user", "content": self.question}]
 
     def check(self, tokenizer: Any, example: Rendered, source: str) -> None:
-        """Check that the ends of sequences can be changed, and would be.
+        """Check that the ends of sequences can be changed, and that EOS would be.
 
         Args:
             tokenizer: The tokenizer.
@@ -79,15 +77,11 @@ class Conventions:
         Raises:
             ModelError: If an option has no effect, or the tokenizer does not have the token.
         """
-        if self.strip_bos and self.repeat_bos:
-            raise ModelError("`strip_bos` leaves the BOS out that `repeat_bos` repeats: give one of them")
-        for option, given, token in (
-            ("append_eos", self.append_eos, tokenizer.eos_token_id),
-            ("strip_bos", self.strip_bos, tokenizer.bos_token_id),
-            ("repeat_bos", self.repeat_bos, tokenizer.bos_token_id),
+        for option, given, token, name in (
+            ("append_eos", self.append_eos, tokenizer.eos_token_id, "EOS"),
+            ("bos_tokens", self.bos_tokens is not None, tokenizer.bos_token_id, "BOS"),
         ):
             if given and token is None:
-                name = option[-3:].upper()
                 raise ModelError(f"the tokenizer of {source} has no {name} token: leave `{option}` out")
         if example.error is not None:
             return
@@ -95,27 +89,29 @@ class Conventions:
             raise ModelError(
                 f"conversations of {source} end with EOS already, so `append_eos` has no effect: leave it out"
             )
-        for option, given in (("strip_bos", self.strip_bos), ("repeat_bos", self.repeat_bos)):
-            if given and example.tokens[:1].tolist() != [tokenizer.bos_token_id]:
-                raise ModelError(
-                    f"conversations of {source} do not begin with BOS, so `{option}` has no effect: leave it out"
-                )
 
     def ended(self, tokenizer: Any, one: Rendered) -> Rendered:
         """A sequence with its ends as they must be, and the response's beginning moved with it."""
         if one.error is not None:
             return one
-        if self.strip_bos and one.tokens[:1].tolist() == [tokenizer.bos_token_id]:
-            # The first token is never part of the scored response: nothing predicts it.
-            one = replace(one, tokens=one.tokens[1:], start=max(1, one.start - 1) if one.start else 0)
-        if self.repeat_bos and one.tokens[:1].tolist() == [tokenizer.bos_token_id]:
-            start = one.start + 1 if one.start else 0
-            one = replace(one, tokens=np.concatenate([one.tokens[:1], one.tokens]), start=start)
+        if self.bos_tokens is not None:
+            one = _with_bos(one, tokenizer.bos_token_id, self.bos_tokens)
         if self.append_eos and one.tokens[-1:].tolist() != [tokenizer.eos_token_id]:
             one = replace(one, tokens=np.append(one.tokens, np.int32(tokenizer.eos_token_id)))
         if self.last is not None and one.tokens[-1:].tolist() != [self.last]:
             one = replace(one, tokens=np.append(one.tokens, np.int32(self.last)))
         return one
+
+
+def _with_bos(one: Rendered, bos: int, wanted: int) -> Rendered:
+    """A sequence with a number of BOS tokens at its beginning instead of those that are there."""
+    others = np.flatnonzero(one.tokens != bos)
+    there = int(others[0]) if len(others) else len(one.tokens)
+    if there == wanted:
+        return one
+    tokens = np.concatenate([np.full(wanted, bos, np.int32), one.tokens[there:]])
+    # The first token is never part of the scored response: nothing predicts it.
+    return replace(one, tokens=tokens, start=max(1, one.start + wanted - there) if one.start else 0)
 
 
 def merged(conversation: Sequence[Message]) -> list[Message] | None:

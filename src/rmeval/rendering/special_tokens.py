@@ -7,7 +7,7 @@ from typing import Any
 
 from rmeval.rendering.named_templates import takes_special_tokens, with_own_tokens
 
-__all__ = ["added_tokens", "with_special_tokens", "written_out"]
+__all__ = ["added_tokens", "adds_bos", "with_special_tokens", "written_out"]
 
 
 def added_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -16,6 +16,11 @@ def added_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     whole: list[int] = tokenizer("a")["input_ids"]
     start = next((k for k in range(len(whole)) if whole[k : k + len(plain)] == plain), None)
     return ([], []) if start is None else (whole[:start], whole[start + len(plain) :])
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Whether a tokenizer adds its BOS to any text."""
+    return tokenizer.bos_token_id is not None and added_tokens(tokenizer)[0][:1] == [tokenizer.bos_token_id]
 
 
 def with_special_tokens(tokenizer: Any) -> Callable[..., Any]:

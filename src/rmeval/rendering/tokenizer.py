@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -156,12 +157,25 @@ def same_tokens(tokenizer: Any, other: Any) -> bool:
     )
 
 
+@contextmanager
+def _any_type() -> Iterator[None]:
+    """Silence transformers' warnings about a config of an unknown type, on which a tokenizer does not depend."""
+    logs = logging.getLogger("transformers.configuration_utils")
+    before = logs.level
+    logs.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logs.setLevel(before)
+
+
 def _by_class(source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]) -> Any:
     """The tokenizer of the class that its config names, or of its `tokenizer.json` if that fails."""
     try:
-        return AutoTokenizer.from_pretrained(
-            source, revision=revision, trust_remote_code=trust_remote_code, **dict(kwargs)
-        )
+        with _any_type():
+            return AutoTokenizer.from_pretrained(
+                source, revision=revision, trust_remote_code=trust_remote_code, **dict(kwargs)
+            )
     except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
         # Some classes cannot be built from a file that was written for another class.
         if (found := None if kwargs else _generic(source, revision)) is None:
