@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,19 @@ def test_comparison_and_head_must_fit(tmp_path: Path) -> None:
         load_model(str(folder), card="pairrm", tokenizer=str(tmp_path / "t5"))
 
 
-def test_llm_blenders_own_checkpoint_names_the_one_that_loads() -> None:
+def test_llm_blenders_own_checkpoint_names_the_one_that_loads(tmp_path: Path) -> None:
+    """Its config states the type of another DeBERTa and no sizes, so transformers builds a network of other shapes."""
+    folder = pairrm(tmp_path / "model")
+    stated = {"ranker_type": "pairranker", "model_type": "deberta", "model_name": "microsoft/deberta-v3-large"}
+    (folder / "config.json").write_text(json.dumps(stated))
+    with pytest.raises(ModelError, match="shape"):
+        observations(folder, SHORT_PAIRS[:1], card="pairrm")
     with pytest.raises(ModelError, match="load llm-blender/PairRM-hf"):
         load_model("llm-blender/PairRM")
+
+
+def test_a_run_with_a_layout_is_resumed(tmp_path: Path) -> None:
+    """Its identity equals the one that the manifest stores as JSON."""
+    identity = load_model(str(pairrm(tmp_path / "model")), card="pairrm").identity()
+    assert json.loads(json.dumps(identity)) == identity
+    assert identity["layout"]["together"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -82,7 +83,10 @@ class HeadLayout:
     def to_dict(self) -> dict[str, Any]:
         """Return what differs from the defaults, as JSON."""
         plain = asdict(self)
-        return {one.name: plain[one.name] for one in fields(self) if plain[one.name] != one.default}
+        kept = {one.name: plain[one.name] for one in fields(self) if plain[one.name] != one.default}
+        # Lists in place of tuples, so that it equals what a manifest stores.
+        found: dict[str, Any] = json.loads(json.dumps(kept))
+        return found
 
     @property
     def title(self) -> str:

@@ -64,7 +64,7 @@ def load_laid_out(checkpoint: Checkpoint, layout: HeadLayout, load: Mapping[str,
     except LOADING_ERRORS as error:
         raise cannot_load(checkpoint, error) from error
     if found["mismatched_keys"]:
-        raise wrong_shapes(checkpoint, found["mismatched_keys"], False, "")
+        raise wrong_shapes(checkpoint, sorted(found["mismatched_keys"]), False, "")
     # The body's pooler is not read.
     if missing := sorted(name for name in found["missing_keys"] if "pooler" not in name.split(".")):
         raise untrained(checkpoint, missing, False, "")
