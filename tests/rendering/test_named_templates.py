@@ -94,7 +94,7 @@ def test_a_file_takes_precedence_over_a_name(
 def test_an_unknown_name_lists_near_ones() -> None:
     with pytest.raises(ModelError, match=r"there is no chat template tulu2: give .*: did you mean tulu-2\? \(choose"):
         read_template("tulu2")
-    with pytest.raises(ModelError, match=r"give the path of a Jinja file, or a name: choose one of billa, chatml,"):
+    with pytest.raises(ModelError, match=r"give the path of a Jinja file, or a name: choose one of athene, billa,"):
         read_template("none.jinja")
 
 
