@@ -27,7 +27,8 @@ MODEL = "Skywork/Skywork-Reward-V2-Qwen3-0.6B"
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("hub")
-    make_checkpoint(root / "models" / MODEL)
+    # Its card limits conversations to 16,384 tokens, which the network must support.
+    make_checkpoint(root / "models" / MODEL, max_position_embeddings=16384)
     data = root / "datasets" / "THU-KEG" / "RM-Bench"
     data.mkdir(parents=True)
     rows = [
