@@ -46,7 +46,10 @@ def largest_difference(
         The largest difference; a difference above 2e-6 of a score, or of 1, fails.
     """
     known, card = expected(file or family), find_card(family)
-    assert (card.status, card.reference) == ("verified", known["reference"])
+    if known.get("independent"):
+        assert card.status == "layout-only", "the reference is another implementation, not the model's own code"
+    else:
+        assert (card.status, card.reference) == ("verified", known["reference"])
     assert digest_of(folder / weights) == known["weights_sha256"], "other weights than those the published code read"
     found = score(str(folder), [list(one) for one in conversations], **{"card": family, "device": "cpu", **options})
     wanted = np.array(known[key])
