@@ -13,7 +13,7 @@ from rmeval.errors import ModelError
 from rmeval.hub import is_hub_id
 from rmeval.models import is_address
 from rmeval.models.cards.card import Card, card_of, card_of_architecture, find_card
-from rmeval.models.options import GROUPS, RENDERING_OPTIONS, ModelOptions
+from rmeval.models.options import GROUPS, RENDERING_OPTIONS, ModelOptions, check_options
 from rmeval.repository import read_config
 
 __all__ = ["apply_card", "card_for"]
@@ -81,6 +81,10 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     if not is_address(spec):
         found = _with_layouts(card, found, kept, changed)
     _tell(card, kept, changed)
+    try:
+        check_options(found)
+    except ModelError as error:
+        raise ModelError(f"the card {card.name}: {error}") from error
     return replace(found, card=card.name)
 
 

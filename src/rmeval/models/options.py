@@ -216,6 +216,10 @@ def _check_forms(options: ModelOptions) -> None:
     for name in _MAPPINGS:
         if not isinstance(getattr(options, name), Mapping):
             raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
+    for name, kind, form in _TYPES:
+        value = getattr(options, name)
+        if value != ModelOptions.__dataclass_fields__[name].default and type(value).__name__ != kind:
+            raise ModelError(f"`{name}` must be a {form}, not {quoted(value)}: correct it")
     if isinstance(roles := options.allow_dropped_roles, str):
         raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
 
@@ -229,6 +233,8 @@ def _check_choices(options: ModelOptions) -> None:
             raise ModelError(f"there is no {name} {chosen!r}: {chosen_from(chosen, choices)}")
 
 
+_TYPES = (("card", "str", "text"), ("layout", "HeadLayout", "HeadLayout"), ("steps", "StepLayout", "StepLayout"))
+"""Options whose type is checked, by name, since a check must not import the layouts: type, and type in words."""
 _MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
 
 
