@@ -10,7 +10,8 @@ import pytest
 import rmeval
 from rmeval.errors import ModelError
 from rmeval.models.carded import apply_card
-from rmeval.models.options import ModelOptions
+from rmeval.models.options import ModelOptions, model_options
+from tests.command import command
 from tests.http_server import Answer, Received, json_answer, serve
 from tests.zoo.plain import conversations, make_checkpoint
 
@@ -28,6 +29,37 @@ def test_options_of_the_user_replace_those_of_the_card(caplog: pytest.LogCapture
     assert dict(found.model_kwargs) == {"num_labels": 1, "attn_implementation": "sdpa"}
     assert "which your options replace" in caplog.text
     assert "sdpa leaves Gemma 2's soft-capping out" in caplog.text
+
+
+def test_a_default_that_the_user_gives_replaces_the_value_of_a_card() -> None:
+    zephyr = "HuggingFaceH4/zephyr-7b-beta"
+    assert apply_card(zephyr, model_options()).boundary == "reward-bench"
+    assert apply_card(zephyr, model_options(boundary="trl")).boundary == "trl"
+    assert apply_card(zephyr, model_options(ref_model=None)).ref_model is None
+    assert apply_card("PKU-Alignment/beaver-7b-v3.0-cost", model_options(scale=1.0)).scale == 1.0
+    attributes = apply_card("http://localhost:8000", model_options(card="rrm", protocol="letters"))
+    assert attributes.judge.protocol == "letters"
+
+
+def test_a_head_of_the_user_replaces_the_layout_of_a_card(caplog: pytest.LogCaptureFixture) -> None:
+    found = apply_card("x", model_options(card="inf-orm", head="v_head"))
+    assert found.layout is None
+    assert "the card inf-orm sets layout=score.0 relu score.2, which your options replace" in caplog.text
+
+
+def test_a_default_on_the_command_line_replaces_the_value_of_a_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, card, talks = make_checkpoint(tmp_path / "checkpoint", "llama"), tmp_path / "card.toml", tmp_path / "t.jsonl"
+    card.write_text(HEADER + "load = { scale = -1.0 }")
+    talks.write_text(json.dumps({"messages": conversations("llama")[0]}))
+    scores = []
+    for number, more in enumerate(([], ["--scale", "1"])):
+        out = tmp_path / f"{number}.jsonl"
+        done = command(capsys, "score", str(path), str(talks), "--out", str(out), "--card", str(card), *more)
+        assert done.code == 0, done
+        scores.append(json.loads(out.read_text())["score"])
+    assert scores[0] == -scores[1] != 0
 
 
 def test_arguments_of_transformers_are_not_for_other_engines() -> None:

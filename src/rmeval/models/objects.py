@@ -96,8 +96,8 @@ def hold(given: object, options: ModelOptions) -> InMemory | PythonObject:
     """
     if options.card not in ("auto", "none"):
         raise ModelError(
-            f"`card` {options.card} is for checkpoints, and the model is an object in memory: leave `card` out, and give "
-            f"the options that it sets (`rmeval card {options.card}` lists them)"
+            f"`card` {options.card} is for checkpoints, and the model is an object in memory: leave `card` out, and "
+            f"give the options that it sets (`rmeval card {options.card}` lists them)"
         )
     if isinstance(given, tuple):
         held = _pair(given)

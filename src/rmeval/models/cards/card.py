@@ -189,7 +189,11 @@ def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
             re.compile(pattern)
         except re.error as error:
             yield f"has the pattern {quoted(pattern)}, which is no regular expression ({error})"
-    for name, value in stated.get("load", {}).items():
+    yield from _wrong_options(stated.get("load", {}))
+
+
+def _wrong_options(load: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in load.items():
         if name == "card" or name not in option_types():
             yield f"sets {name!r}, which is no option of models that a file can set: see `rmeval run -h`"
         elif (form := check_type(value, option_types()[name])) is not None:
