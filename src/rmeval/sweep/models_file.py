@@ -16,11 +16,11 @@ from rmeval.messages import chosen_from, quoted
 from rmeval.models.carded import card_for
 from rmeval.models.cards import Descriptor, descriptor_of
 from rmeval.models.cards.card import Card
+from rmeval.models.option_types import check_type, option_types
 from rmeval.models.options import check_options, model_options
 from rmeval.plugins import is_file_spec
 from rmeval.published import published_boards
 from rmeval.runs.requests import model_folder
-from rmeval.sweep.option_types import check_type, option_types
 
 __all__ = ["SweepModel", "hub_repositories", "read_models", "shipped_lists"]
 

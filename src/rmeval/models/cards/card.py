@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from rmeval.engines.head_layout import HeadLayout, read_layout
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
+from rmeval.models.option_types import check_type, option_types
 from rmeval.protocols.step_layout import StepLayout, read_steps
 
 __all__ = ["LOADING", "Card", "Known", "all_cards", "card_of", "card_of_architecture", "find_card", "read_cards"]
@@ -127,6 +128,8 @@ def _of_path(path: Path) -> Card:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"the card {path} cannot be read ({error}): give a TOML file with one [[family]]") from error
+    if unknown := [key for key in document if key != "family"]:
+        raise ModelError(f"the card {path} has {quoted(unknown[0])}: give a TOML file with one [[family]] alone")
     found = list(read_cards(document, str(path)))
     if len(found) != 1:
         raise ModelError(f"the card {path} has {len(found)} families: give a TOML file with one [[family]]")
@@ -143,15 +146,13 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
     Raises:
         ModelError: If a family is not valid.
     """
-    for number, stated in enumerate(document.get("family", ()), 1):
+    tables = document.get("family", [])
+    if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        raise ModelError(f"{where}: the family must be a table of a list: write [[family]], in two brackets")
+    for number, stated in enumerate(tables, 1):
         place = f"{where}: family {stated.get('name', number)}"
-        known = {one.name for one in fields(Card)} - {"model", "known"}
-        if unknown := sorted(set(stated) - known):
-            raise ModelError(f"{place} has {unknown[0]!r}: the keys are {', '.join(sorted(known))}")
-        if lacking := [name for name in ("name", "status", "about", "source") if not stated.get(name)]:
-            raise ModelError(f"{place} has no {lacking[0]!r}: add it")
-        if stated["status"] not in get_args(Status):
-            raise ModelError(f"{place}: the status must be one of {', '.join(get_args(Status))}")
+        if (wrong := next(_wrong(stated), None)) is not None:
+            raise ModelError(f"{place} {wrong}")
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()
         }
@@ -160,6 +161,43 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
         if "steps" in stated:
             given["steps"] = read_steps(stated["steps"], f"{place}: steps")
         yield Card(**given)
+
+
+_FORMS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("name", "status", "about", "source", "reference", "reason"), ("str",)),
+    **dict.fromkeys(("notes", "patterns", "architectures"), ("tuple[str, ...]",)),
+    **dict.fromkeys(("load", "head", "steps"), ("Mapping[str, Any]",)),
+    "difference": ("float",),
+}
+"""The keys of a family, and the types of their values."""
+
+
+def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a family, besides its head and steps."""
+    for name, value in stated.items():
+        if name not in _FORMS:
+            yield f"has {name!r}: the keys are {', '.join(sorted(_FORMS))}"
+        elif (form := check_type(value, _FORMS[name])) is not None:
+            yield f"has {quoted(value)} for {name}, which must be {form}"
+    for name in ("name", "status", "about", "source", *(["reason"] if stated.get("status") == "unloadable" else [])):
+        if not stated.get(name):
+            yield f"has no {name!r}: add it"
+    if stated["status"] not in get_args(Status):
+        yield f"has the status {quoted(stated['status'])}: it must be one of {', '.join(get_args(Status))}"
+    for pattern in stated.get("patterns", []):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield f"has the pattern {quoted(pattern)}, which is no regular expression ({error})"
+    yield from _wrong_options(stated.get("load", {}))
+
+
+def _wrong_options(load: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in load.items():
+        if name == "card" or name not in option_types():
+            yield f"sets {name!r}, which is no option of models that a file can set: see `rmeval run -h`"
+        elif (form := check_type(value, option_types()[name])) is not None:
+            yield f"sets {name} to {quoted(value)}, which must be {form}"
 
 
 @cache
