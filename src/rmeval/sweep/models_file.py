@@ -16,11 +16,11 @@ from rmeval.messages import chosen_from, quoted
 from rmeval.models.carded import card_for
 from rmeval.models.cards import Descriptor, descriptor_of
 from rmeval.models.cards.card import Card
+from rmeval.models.option_types import check_type, option_types
 from rmeval.models.options import check_options, model_options
 from rmeval.plugins import is_file_spec
 from rmeval.published import published_boards
 from rmeval.runs.requests import model_folder
-from rmeval.sweep.option_types import check_type, option_types
 
 __all__ = ["SweepModel", "hub_repositories", "read_models", "shipped_lists"]
 
@@ -197,7 +197,7 @@ def _check(key: str, value: object, where: str) -> None:
     if key not in (types := option_types()):
         raise DataError(f"{where} has an unknown key {quoted(key)}: {chosen_from(key, ('id', 'name', *types))}")
     if (reason := check_type(value, types[key])) is not None:
-        raise DataError(f"{where}: `{key}` must be {reason}, not {quoted(value)}")
+        raise DataError(f"{where}: {key!r} must be {reason}, not {quoted(value)}")
 
 
 def _spec(path: Path, spec: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rmeval.cli.flags import with_options
+from rmeval.errors import ModelError
 from rmeval.models.carded import apply_card
 from rmeval.models.cards import Card, all_cards, card_of, find_card
 from rmeval.models.options import OPTIONS, ModelOptions, check_options
@@ -82,3 +83,34 @@ def test_models_name_families_that_exist(file: Any) -> None:
             card = card_of(model["id"])
             assert card is not None and card.name == model["family"]
             assert set(card.notes) >= {*find_card(card.name).notes, *model.get("notes", ())}
+
+
+COMPLETE = 'name = "x"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\n'
+WRONG = {
+    "family = 5": "write each family as a table",
+    'family = ["x"]': "write each family as a table",
+    '[family]\nname = "x"': "write each family as a table",
+    "": "has 0 families",
+    "[[family]]\n": "has no 'name'",
+    f"[[family]]\n{COMPLETE}colour = 3": "has 'colour': the keys are",
+    f"[[family]]\n{COMPLETE}load = 3": "'load' must be a mapping",
+    f"[[family]]\n{COMPLETE}load = {{ nonsense = 3 }}": "unknown option 'nonsense'",
+    f"[[family]]\n{COMPLETE}load = {{ dtype = 5 }}": "'dtype' of 'load' must be a text",
+    f"[[family]]\n{COMPLETE}load = {{ card = 'x' }}": "unknown option 'card'",
+    f"[[family]]\n{COMPLETE}notes = 'one'": "'notes' must be a list of texts",
+    f"[[family]]\n{COMPLETE}patterns = ['(']": "is no regular expression",
+    f"[[family]]\n{COMPLETE}reference = 'code'": "takes no 'reference'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'verified')}": "the status verified needs 'reference'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'unloadable')}": "the status unloadable needs 'reason'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'good')}": "the status must be one of",
+    f"[[family]]\n{COMPLETE}difference = 'small'": "'difference' must be a number",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_card_of_a_user_is_one_sentence(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ModelError) as caught:
+        find_card(str(file))
+    assert str(file) in str(caught.value) and WRONG[text] in str(caught.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from rmeval.engines.head_layout import HeadLayout, read_layout
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
+from rmeval.models.option_types import check_type, option_types
 from rmeval.protocols.step_layout import StepLayout, read_steps
 
 __all__ = ["LOADING", "Card", "Known", "all_cards", "card_of", "card_of_architecture", "find_card", "read_cards"]
@@ -143,23 +144,69 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
     Raises:
         ModelError: If a family is not valid.
     """
-    for number, stated in enumerate(document.get("family", ()), 1):
-        place = f"{where}: family {stated.get('name', number)}"
-        known = {one.name for one in fields(Card)} - {"model", "known"}
-        if unknown := sorted(set(stated) - known):
-            raise ModelError(f"{place} has {unknown[0]!r}: the keys are {', '.join(sorted(known))}")
-        if lacking := [name for name in ("name", "status", "about", "source") if not stated.get(name)]:
-            raise ModelError(f"{place} has no {lacking[0]!r}: add it")
-        if stated["status"] not in get_args(Status):
-            raise ModelError(f"{place}: the status must be one of {', '.join(get_args(Status))}")
-        given: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()
-        }
-        if "head" in stated:
-            given["head"] = read_layout(stated["head"], f"{place}: head")
-        if "steps" in stated:
-            given["steps"] = read_steps(stated["steps"], f"{place}: steps")
-        yield Card(**given)
+    families = document.get("family", [])
+    if not isinstance(families, list) or not all(isinstance(one, dict) for one in families):
+        raise ModelError(f"{where}: write each family as a table [[family]]")
+    for number, stated in enumerate(families, 1):
+        yield _card(stated, f"{where}: family {quoted(stated.get('name', number))}")
+
+
+def _card(stated: Mapping[str, Any], place: str) -> Card:
+    known = {one.name for one in fields(Card)} - {"model", "known"}
+    if unknown := sorted(set(stated) - known):
+        raise ModelError(f"{place} has {quoted(unknown[0])}: the keys are {', '.join(sorted(known))}")
+    if lacking := [name for name in ("name", "status", "about", "source") if not stated.get(name)]:
+        raise ModelError(f"{place} has no {lacking[0]!r}: add it")
+    for name, value in stated.items():
+        if name in _FORMS and (reason := check_type(value, _FORMS[name])) is not None:
+            raise ModelError(f"{place}: {name!r} must be {reason}, not {quoted(value)}")
+    if stated["status"] not in get_args(Status):
+        raise ModelError(f"{place}: the status must be one of {', '.join(get_args(Status))}")
+    _check_status(stated, place)
+    _check_load(stated.get("load", {}), place)
+    _check_patterns(stated.get("patterns", ()), place)
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
+    if "head" in stated:
+        given["head"] = read_layout(stated["head"], f"{place}: head")
+    if "steps" in stated:
+        given["steps"] = read_steps(stated["steps"], f"{place}: steps")
+    return Card(**given)
+
+
+_FORMS = {
+    **dict.fromkeys(("name", "status", "about", "source", "reference", "reason"), ("str",)),
+    **dict.fromkeys(("notes", "patterns", "architectures"), ("tuple[str, ...]",)),
+    "difference": ("float",),
+    "load": ("Mapping[str, Any]",),
+}
+"""The types of a family's values."""
+
+
+def _check_status(stated: Mapping[str, Any], place: str) -> None:
+    """Refuse a status without its evidence, and the evidence of another status."""
+    needs = {"reference": "verified", "difference": "verified", "reason": "unloadable"}
+    for name, status in needs.items():
+        if (stated["status"] == status) != (stated.get(name, "") != ""):
+            verb = "needs" if stated["status"] == status else "takes no"
+            raise ModelError(f"{place}: the status {stated['status']} {verb} {name!r}: correct one of them")
+
+
+def _check_load(load: Mapping[str, Any], place: str) -> None:
+    """Refuse an option that does not exist, and a value of another type."""
+    types = option_types()
+    for name, value in load.items():
+        if name not in types or name == "card":
+            raise ModelError(f"{place}: 'load' has an unknown option {quoted(name)}: {chosen_from(name, types)}")
+        if (reason := check_type(value, types[name])) is not None:
+            raise ModelError(f"{place}: the option {name!r} of 'load' must be {reason}, not {quoted(value)}")
+
+
+def _check_patterns(patterns: Iterable[str], place: str) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ModelError(f"{place}: {quoted(pattern)} is no regular expression ({error}): correct it") from error
 
 
 @cache
