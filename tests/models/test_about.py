@@ -127,7 +127,7 @@ def test_what_is_no_model(given: str, told: str) -> None:
 @pytest.mark.parametrize("content", ["[]", "{", ""])
 def test_a_broken_config_is_no_checkpoint(content: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(ModelError, match=r"config\.json is no JSON object"):
+    with pytest.raises(ModelError, match=r"config\.json does not contain a JSON object"):
         about_model(str(tmp_path))
 
 

@@ -203,7 +203,9 @@ def _of_folder(given: str) -> AboutModel:
     if not config.is_file():
         raise ModelError(f"{quoted(given)} has no config.json: give the folder of a checkpoint, a hub id or a card")
     if not (content := read_config(config)):
-        raise ModelError(f"{config} is no JSON object with a model's settings: give the folder of a whole checkpoint")
+        raise ModelError(
+            f"{config} does not contain a JSON object with a model's settings: give the folder of a whole checkpoint"
+        )
     names = content.get("architectures")
     classes = ", ".join(map(str, names)) if isinstance(names, list) and names else "no class"
     if (card := card_of_architecture(names)) is not None:
