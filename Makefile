@@ -45,11 +45,13 @@ types: setup
 unit: setup $(if $(CI),bubblewrap)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/integration $(if $(CI),--cov --cov-report=,-m 'not slow')
 
-# Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
-# (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
+# Real models, servers, clean environments, and attacks: takes about 45 minutes. Most tests wait for a server, so that two
+# processes save half the time; Ray's replicas need both cores. What it downloads (about 1 GB) and builds (about 4 GB in
+# ~/.cache/rmeval-tests) is kept for the next time.
 test-integration: setup bubblewrap chromium latex
 	$(INSTALL) axe-playwright-python bitsandbytes trl gguf build playwright 'transformers[serving]' --editable '.[any-llm,docs]'
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration --numprocesses 2 --dist loadfile --ignore tests/integration/test_ray.py
+	$(BIN)/pytest tests/integration/test_ray.py
 
 # For the sandbox of generated code. Where it cannot be installed, its tests are skipped and state it.
 bubblewrap:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.browser import launched
-from tests.integration.environments import home
+from tests.integration.environments import home, locked
 from tests.integration.servers import transformers_server, vllm_server
 
 __all__ = ["transformers_server", "vllm_server"]
@@ -28,9 +28,12 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def real_models(shared: Path) -> Path:
     """The folder with `smollm2`, a language model of 135M parameters, and `smollm2-rm`, it with a trained head."""
-    if not (home() / "smollm2-rm" / "tokenizer.json").exists():
-        maker = shared / "fixtures" / "make_real_rm.py"
-        subprocess.run([sys.executable, str(maker), str(home())], check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    # Two processes run the tests.
+    with locked(home() / "smollm2.lock"):
+        if not (home() / "smollm2-rm" / "tokenizer.json").exists():
+            maker = shared / "fixtures" / "make_real_rm.py"
+            offline = os.environ | {"HF_HUB_OFFLINE": "1"}
+            subprocess.run([sys.executable, str(maker), str(home())], check=True, env=offline)
     return home()
 
 

@@ -144,6 +144,10 @@ def test_benjamini_and_hochberg_by_hand() -> None:
 @pytest.mark.parametrize("name", [name for name in protocol_names() if "card" in vars(load_protocol(name).protocol)])
 def test_wordings_keep_variables_labels_and_the_end(name: str) -> None:
     own = judge_protocol(JudgeOptions(name))
+    if own.card.roles:
+        with pytest.raises(ModelError, match="has no other wording: leave `wording` out"):
+            judge_protocol(JudgeOptions(name, wording=1))
+        return
     digests = {own.prompt}
     for wording in (1, 2, 3):
         other = judge_protocol(JudgeOptions(name, wording=wording))

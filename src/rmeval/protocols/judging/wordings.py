@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from rmeval.errors import ModelError
 from rmeval.protocols.judging.card import JudgeCard
 
 __all__ = ["reworded"]
@@ -49,9 +50,17 @@ def reworded(card: JudgeCard, wording: int) -> JudgeCard:
     Args:
         card: The card.
         wording: From 1 to 3; 0 returns the card itself.
+
+    Raises:
+        ModelError: If the prompt is in the judge's chat template, where it cannot be changed.
     """
     if not wording:
         return card
+    if card.roles:
+        raise ModelError(
+            f"the prompt of {card.name} is in the judge's own chat template, so that it has no other wording: leave "
+            "`wording` out, or for an audit leave wording out of its probes"
+        )
     opening, system, prompt, question = _OPENINGS[wording], card.system.strip(), card.prompt.strip(), card.question
     if wording == 3:
         system, prompt, question = map(_in_other_words, (system, prompt, question))
