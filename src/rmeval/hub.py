@@ -26,10 +26,17 @@ class HubFile(NamedTuple):
     commit: str
 
 
+_LONGEST_ID = 200
+
+
 def is_hub_id(name: str) -> bool:
     """Return whether `name` can be a repository on the hub: `name` or `owner/name`, and not a local path."""
+    # A longer name is none of the hub, and may be too long for a file, which exists() would raise for.
     return (
-        re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and not name.startswith(".") and not Path(name).exists()
+        len(name) <= _LONGEST_ID
+        and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None
+        and not name.startswith(".")
+        and not Path(name).exists()
     )
 
 

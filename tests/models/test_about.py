@@ -106,6 +106,42 @@ def test_models_without_a_card(tmp_path: Path) -> None:
         about_model(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("./no-such-folder", "there is no folder"),
+        ("../../etc/x", "there is no folder"),
+        ("<b>x</b>/y", "there is no folder"),
+        (f"a/{'x' * 5000}", "there is no folder"),
+        ("baseline:longest", "is no published model"),
+        ("http://localhost:8000", "is no published model"),
+        ("scorers.py:Mine", "is no published model"),
+    ],
+)
+def test_what_is_no_model(given: str, told: str) -> None:
+    with pytest.raises(ModelError, match=told) as caught:
+        about_model(given)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("content", ["[]", "{", ""])
+def test_a_broken_config_is_no_checkpoint(content: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelError, match=r"config\.json does not contain a JSON object"):
+        about_model(str(tmp_path))
+
+
+def test_the_model_that_comes_with_rmeval_has_a_command() -> None:
+    assert about_model("rmeval/tiny").command == "rmeval run rmeval/tiny -b rm-bench"
+
+
+def test_comparators_read_no_chat_template_unless_their_comparison_does(capsys: pytest.CaptureFixture[str]) -> None:
+    for model in ("llm-blender/PairRM-hf", "mightbe/Better-PairRM", "stanfordnlp/SteamSHP-flan-t5-xl"):
+        assert re.search(r"chat_template +none: the comparison renders", command(capsys, "card", model).out)
+    shown = command(capsys, "card", "RLHFlow/pair-preference-model-LLaMA3-8B").out
+    assert re.search(r"chat_template +the tokenizer's own", shown)
+
+
 def test_a_model_that_cannot_be_loaded_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     shown = command(capsys, "card", "general-preference/GPM-Llama-3.1-8B").out
     assert "unloadable" in shown and "compare(pairs)" in " ".join(shown.split())

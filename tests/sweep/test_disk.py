@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rmeval.errors import RmevalError
-from rmeval.sweep.disk import bytes_of, gigabytes
+from rmeval.sweep.disk import bytes_of, gigabytes, room_of
+from rmeval.sweep.models_file import SweepModel
 from tests import hub
 from tests.checkpoints import make_checkpoint, make_tokenizer
 from tests.command import process
@@ -152,3 +154,27 @@ def test_a_sweep_keeps_the_cache_small_and_downloads_no_weights_again(tmp_path: 
         told = sweep()
         assert told.count("complete before, nothing to run") == 2
         assert "a/model.safetensors" not in machine.there
+
+
+def test_a_model_that_the_disk_has_no_room_for_is_one_sentence_and_the_next_runs(machine: Machine) -> None:
+    weights = machine.folder / "hub" / "models" / "owner" / "a" / "model.safetensors"
+    with weights.open("r+b") as file:
+        file.truncate(2**42)  # A file with a hole, which takes no space.
+    if shutil.disk_usage(machine.folder).free > 2**42:
+        pytest.skip("the disk has room for 4 TB")
+    (told,) = machine.sweep("100TB", "owner/a", "owner/b")
+    assert told.startswith("owner/a: it needs 4.4 TB for its files, and the disk of the hub cache has ")
+    assert machine.there == both("b")
+
+
+def test_a_record_that_cannot_be_written_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+    room, model = room_of("1TB", tmp_path / "runs", told.append), SweepModel(1, "baseline:longest")
+    room.make(model, (), weights=True)
+    shutil.rmtree(tmp_path / "runs")
+    (tmp_path / "runs").touch()
+    room.used(model, ())
+    (said,) = told
+    assert "sweep-downloads.json" in said
+    with pytest.raises(RmevalError, match=r"sweep-downloads\.json"):
+        room.make(model, (), weights=True)

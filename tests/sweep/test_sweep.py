@@ -132,6 +132,17 @@ def test_wrong_input_runs_nothing(folder: Path, capsys: pytest.CaptureFixture[st
     assert (done.code, "there is no list of models" in done.err) == (2, True)
 
 
+def test_a_folder_that_cannot_be_written_fails_each_model_and_ends_in_a_board(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed(folder, "Steady")
+    (folder / "runs").touch()
+    for more in ((), ("--cache-limit", "1TB")):
+        done = sweep(capsys, folder, *more)
+        assert (done.code, "choose a writable folder with -o" in done.err) == (1, True), done.err
+        assert "failed" in done.out
+
+
 def test_dry_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(
         capsys,

@@ -55,6 +55,14 @@ def test_every_weight_of_a_head_is_accounted_for(
         score(str(folder), [TALKS[0]], card="inf-orm")
 
 
+@pytest.mark.parametrize("size", [0, 100, -100])
+def test_a_file_that_was_cut_off_is_one_sentence(size: int, tmp_path: Path) -> None:
+    weights = inf_orm(tmp_path / "model") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:size])
+    with pytest.raises(ModelError, match=r"model\.safetensors cannot be read \(.*\): download it again"):
+        score(tmp_path / "model", TALKS[:1], card="inf-orm")
+
+
 def test_a_class_of_a_card_is_a_hint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ModelError):
         score(str(inf_orm(tmp_path / "model")), [TALKS[0]])

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.errors import ModelError
+from rmeval.hub import is_hub_id
 from rmeval.messages import quoted
+from rmeval.models import EMBEDDED, is_address
 from rmeval.models.cards import Card, Descriptor, all_cards, card_of, descriptor_of, find_card
 from rmeval.models.cards.card import card_of_architecture
 from rmeval.models.options import GROUPS, ModelOptions
+from rmeval.plugins import is_file_spec
 from rmeval.published import PublishedBoard, PublishedRow, all_boards
 from rmeval.published.places import own_row
 from rmeval.repository import read_config
@@ -75,7 +78,8 @@ class AboutModel:
     def command(self) -> str:
         """A command that runs the model; empty if it cannot be run under this name."""
         if self.card is None:
-            return f"rmeval run {shlex.quote(self.name)} -b rm-bench" if self.descriptor or self.is_folder else ""
+            known = self.descriptor or self.is_folder or self.given in EMBEDDED
+            return f"rmeval run {shlex.quote(self.name)} -b rm-bench" if known else ""
         if self.card.status == "unloadable":
             return ""
         option = "" if self.applies else f" --card {shlex.quote(self.given if self._is_file else self.card.name)}"
@@ -84,7 +88,7 @@ class AboutModel:
     @property
     def is_folder(self) -> bool:
         """Whether the user named a local checkpoint."""
-        return Path(self.given).is_dir()
+        return _is_folder(self.given)
 
     @property
     def _is_file(self) -> bool:
@@ -153,7 +157,9 @@ def about_model(given: str) -> AboutModel:
     """
     if given.endswith(".toml"):
         return AboutModel(given, "read from the file", False, find_card(given), None)
-    if Path(given).is_dir():
+    if given in EMBEDDED:
+        return AboutModel(given, f"the model comes with rmeval: it runs as {ANY_CLASSIFIER}", False, None, None)
+    if _is_folder(given):
         return _of_folder(given)
     if (
         family := next((one for one in all_cards() if one.name == given.casefold() and not one.model), None)
@@ -167,16 +173,40 @@ def about_model(given: str) -> AboutModel:
         listed = any(one.model == card.model for one in all_cards())
         how = "the files list the model" if listed else "the id fits a pattern of the family"
         return AboutModel(given, how, True, card, facts, rows)
-    if facts is None and not rows and "/" not in given:
-        find_card(given)
+    if facts is None and not rows:
+        _refuse_what_is_no_model(given)
     return AboutModel(given, f"there is no card of this model: it runs as {ANY_CLASSIFIER}", False, None, facts, rows)
+
+
+def _refuse_what_is_no_model(given: str) -> None:
+    """Refuse a name that is no id on the hub, and one without an owner, which is meant to be that of a card."""
+    if is_file_spec(given) or is_address(given) or given.startswith(("baseline:", "any-llm:")):
+        raise ModelError(
+            f"{quoted(given)} is no published model: `rmeval card` takes a hub id, a name on a board, the name of a "
+            "card, a TOML file with a card, or the folder of a checkpoint"
+        )
+    if "/" not in given:
+        find_card(given)
+    if not is_hub_id(given):
+        raise ModelError(f"there is no folder {quoted(given)}: give a folder, a hub id, or the name of a card")
+
+
+def _is_folder(given: str) -> bool:
+    try:
+        return Path(given).is_dir()
+    except OSError:  # The name is too long for a folder.
+        return False
 
 
 def _of_folder(given: str) -> AboutModel:
     config = Path(given) / "config.json"
     if not config.is_file():
         raise ModelError(f"{quoted(given)} has no config.json: give the folder of a checkpoint, a hub id or a card")
-    names = read_config(config).get("architectures")
+    if not (content := read_config(config)):
+        raise ModelError(
+            f"{config} does not contain a JSON object with a model's settings: give the folder of a whole checkpoint"
+        )
+    names = content.get("architectures")
     classes = ", ".join(map(str, names)) if isinstance(names, list) and names else "no class"
     if (card := card_of_architecture(names)) is not None:
         how = f"config.json names {classes}, a class of this family alone: give `card` {card.name} to apply it"

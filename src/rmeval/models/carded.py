@@ -35,7 +35,7 @@ def card_for(spec: str, options: ModelOptions) -> Card | None:
         return None
     if options.card != "auto":
         return find_card(options.card)
-    card = card_of(spec) if _is_on_hub(spec) else None
+    card = card_of(spec) if is_hub_id(spec) else None
     return card if card is not None and _is_of_use(card, options) else None
 
 
@@ -44,14 +44,6 @@ def _is_of_use(card: Card, options: ModelOptions) -> bool:
     kind = card.load.get("kind", options.kind)
     judges = options.judge.protocol is not None or options.judge.base_url is not None
     return options.kind in ("auto", kind) and not (judges and kind in ("implicit", "comparator"))
-
-
-def _is_on_hub(spec: str) -> bool:
-    """Whether a model is given by an id of the hub; a name that is too long for a file is none."""
-    try:
-        return is_hub_id(spec)
-    except OSError:
-        return False
 
 
 def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
@@ -131,7 +123,7 @@ def _is_used(name: str, spec: str, options: ModelOptions) -> bool:
         return of_rendering or name not in (*RENDERING_OPTIONS, *_LOADING)
     if name == "model_kwargs":
         return (options.replica_engine if options.engine == "ray" else options.engine) == "hf"
-    return name != "revision" or _is_on_hub(spec)
+    return name != "revision" or is_hub_id(spec)
 
 
 _LOADING = ("dtype", "device", "revision", "model_kwargs", "kind", "head", "base_model", "ref_model", "ref_revision")

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rmeval.errors import RmevalError
 from rmeval.metrics.composition import Measure, headline
 from rmeval.published.board import PublishedBoard, PublishedRow
-from rmeval.published.places import incomparable, own_row
+from rmeval.published.places import incomparable, other_data, own_row
 from rmeval.published.reading import published_boards
-from rmeval.results.pins import pinned, pins_of_run
+from rmeval.results.pins import pinned
 from rmeval.results.result import Result
-from rmeval.store.run import read_run
 from rmeval.types import Record
 
 __all__ = ["Beside", "Verdict", "beside_published", "data_note"]
@@ -72,7 +70,7 @@ def beside_published(result: Result, *names: str) -> tuple[Beside, ...]:
     if found is None:
         return (Beside(own[top]),)
     board, row = found
-    reason = incomparable(result) or _other_data(result)
+    reason = incomparable(result)
     shared: list[Measure] = [top, *(measure for measure in row.values if measure in own and measure != top)]
     return tuple(Beside(own[one], row.values.get(one), board, row, reason) for one in shared)
 
@@ -91,19 +89,6 @@ def _rows(result: Result, names: Sequence[str]) -> Iterator[tuple[PublishedBoard
                 break
 
 
-def _other_data(result: Result) -> str:
-    """Why a run's data are not those of published numbers; empty if they are, or nothing is known against it."""
-    benchmark = result.manifest["benchmark"]
-    if benchmark["data"] is None or not (known := pinned(benchmark["id"])):
-        return ""
-    try:
-        own = pins_of_run(read_run(result.path).items)
-    except RmevalError as error:
-        return f"has items that cannot be read ({error})"
-    same = all(pin.contents in [one.contents for one in known.get(subset, ())] for subset, pin in own.items())
-    return "" if same else f"is on other data ({benchmark['data']})"
-
-
 def data_note(result: Result) -> str:
     """Return which data a run is on, and whether they are known to be the published ones."""
     benchmark = result.manifest["benchmark"]
@@ -112,4 +97,4 @@ def data_note(result: Result) -> str:
         return f"data: {source}{f' at {revision}' if revision else ''}"
     if not pinned(benchmark["id"]):
         return f"data: {benchmark['data']}, which rmeval cannot check against the published data"
-    return f"data: {benchmark['data']}{' (the published items)' if not _other_data(result) else ''}"
+    return f"data: {benchmark['data']}{' (the published items)' if not other_data(result) else ''}"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from rmeval.benchmarks import Card, find_benchmark
+from rmeval.errors import RmevalError
 from rmeval.messages import count_of, percent, shortened
 from rmeval.published.board import PublishedBoard, PublishedRow
 from rmeval.published.reading import published_boards
 from rmeval.results.described import selection_text
+from rmeval.results.pins import pinned, pins_of_run
 from rmeval.results.result import Result
+from rmeval.store.run import read_run
 from rmeval.types import Record
 
-__all__ = ["Place", "incomparable", "own_row", "place_among", "place_notes", "places_of"]
+__all__ = ["Place", "incomparable", "other_data", "own_row", "place_among", "place_notes", "places_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,38 @@ def incomparable(result: Result) -> str:
         return f"does not have the {count_of(whole, 'item')} of {card.id}"
     if any(record.rule != card.rule.name for record in result.records):
         return f"counts ties and failures by {result.records[0].rule}, and not by {card.rule.name}"
-    return "" if result.publishable else "lacks too many verdicts"
+    return other_data(result) or ("" if result.publishable else "lacks too many verdicts")
+
+
+def other_data(result: Result) -> str:
+    """Return why a run's data are not those of published numbers; empty if they are, or nothing is known against it."""
+    benchmark = result.manifest["benchmark"]
+    if benchmark["data"] is None or not pinned(benchmark["id"]):
+        return ""
+    same = _are_pinned(_Items(benchmark["id"], str(result.manifest["identity"].get("contents", "")), result.path))
+    if same is None:
+        return "has items that cannot be read"
+    return "" if same else f"is on other data ({benchmark['data']})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The items of a run; runs of several models on the same data have the same digest."""
+
+    benchmark: str
+    digest: str
+    run: Path = field(compare=False)
+
+
+@cache
+def _are_pinned(items: _Items) -> bool | None:
+    """Whether items have the digests of the published data; None if they cannot be read."""
+    known = pinned(items.benchmark)
+    try:
+        own = pins_of_run(read_run(items.run).items)
+    except RmevalError:
+        return None
+    return all(pin.contents in [one.contents for one in known.get(subset, ())] for subset, pin in own.items())
 
 
 def _card(result: Result) -> Card | None:

@@ -99,9 +99,12 @@ def _ways(found: AboutModel, card: Card) -> Iterator[tuple[str, str, str]]:
     set_by_card = {one.name.partition(" ")[0] for one in found.settings}
     for name, default in _DEFAULTS.items():
         if name not in set_by_card and not (set_by_card & {"protocol", "dialect"}):
-            yield name, default, ""
+            unread = name == "chat_template" and card.load.get("comparison") in _WITHOUT_CHAT
+            yield name, "none: the comparison renders prompt and responses" if unread else default, ""
 
 
+_WITHOUT_CHAT = ("pairrm", "better-pairrm", "steamshp")
+"""Comparisons that do not render with a chat template."""
 _DEFAULTS = {
     "chat_template": "the tokenizer's own",
     "dtype": "the format of the checkpoint",

@@ -128,10 +128,16 @@ class CacheRoom:
         self._write(_Record(record.owned, before, tuple(sorted(needed))))
 
     def used(self, model: SweepModel, later: Sequence[SweepModel]) -> None:
-        """Record what a model's process downloaded, and delete what the limit does not allow."""
-        record = self._settled(self._read())
-        _, record = self._delete(_scan(), record, 0, set(), later)
-        self._write(record)
+        """Record what a model's process downloaded, and delete what the limit does not allow.
+
+        Where that fails, as on a full disk, the sweep goes on: the record still says which model ran last.
+        """
+        try:
+            record = self._settled(self._read())
+            _, record = self._delete(_scan(), record, 0, set(), later)
+            self._write(record)
+        except RmevalError as error:
+            self._tell(str(error))
 
     def _settled(self, record: _Record) -> _Record:
         """The record with the files of the model that ran last, whose process may have been killed."""
@@ -172,6 +178,8 @@ class CacheRoom:
             stored = read_json(self._file)
         except FileNotFoundError:
             return _Record({})
+        except OSError as error:
+            raise explain_os_error(error, str(self._file)) from error
         try:
             return _Record(dict(stored["owned"]), tuple(stored["before"]), tuple(stored["running"]))
         except (KeyError, TypeError, ValueError) as error:

@@ -197,7 +197,7 @@ def _check(key: str, value: object, where: str) -> None:
     if key not in (types := option_types()):
         raise DataError(f"{where} has an unknown key {quoted(key)}: {chosen_from(key, ('id', 'name', *types))}")
     if (reason := check_type(value, types[key])) is not None:
-        raise DataError(f"{where}: `{key}` must be {reason}, not {quoted(value)}")
+        raise DataError(f"{where}: {key!r} must be {reason}, not {quoted(value)}")
 
 
 def _spec(path: Path, spec: str) -> str:

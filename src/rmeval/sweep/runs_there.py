@@ -45,7 +45,8 @@ def find_run(out: Path, benchmark: str, model: SweepModel) -> SweepRun:
         result = open_run(max(folders, key=_begun))
     except RunError as error:
         return SweepRun(model, state="unreadable", reason=str(error))
-    state = next((note for note in result.notes if note.startswith(UNFINISHED)), "")
+    note = next((note for note in result.notes if note.startswith(UNFINISHED)), "")
+    state = note.partition(" are scored")[0]
     others = f"the last of {count_of(len(folders), 'run')}" if len(folders) > 1 else ""
     return SweepRun(model, result, "; ".join(filter(None, (state, others))))
 

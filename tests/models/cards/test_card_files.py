@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rmeval.cli.flags import with_options
+from rmeval.errors import ModelError
 from rmeval.models.carded import apply_card
 from rmeval.models.cards import Card, all_cards, card_of, find_card
 from rmeval.models.options import OPTIONS, ModelOptions, check_options
@@ -82,3 +83,34 @@ def test_models_name_families_that_exist(file: Any) -> None:
             card = card_of(model["id"])
             assert card is not None and card.name == model["family"]
             assert set(card.notes) >= {*find_card(card.name).notes, *model.get("notes", ())}
+
+
+COMPLETE = 'name = "x"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\n'
+WRONG = (
+    "family = 5",
+    'family = ["x"]',
+    '[family]\nname = "x"',
+    "",
+    "[[family]]\n",
+    f"[[family]]\n{COMPLETE}colour = 3",
+    f"[[family]]\n{COMPLETE}load = 3",
+    f"[[family]]\n{COMPLETE}load = {{ nonsense = 3 }}",
+    f"[[family]]\n{COMPLETE}load = {{ dtype = 5 }}",
+    f"[[family]]\n{COMPLETE}load = {{ card = 'x' }}",
+    f"[[family]]\n{COMPLETE}notes = 'one'",
+    f"[[family]]\n{COMPLETE}patterns = ['(']",
+    f"[[family]]\n{COMPLETE}reference = 'code'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'verified')}",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'unloadable')}",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'good')}",
+    f"[[family]]\n{COMPLETE}difference = 'small'",
+)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_card_of_a_user_is_one_sentence(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ModelError) as caught:
+        find_card(str(file))
+    assert str(file) in str(caught.value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def refuse_whole_numbers(checkpoint: Checkpoint, config: Any) -> None:
     for file in checkpoint.weights():
         if file.suffix != ".safetensors":
             continue
-        with safe_open(file, "pt") as opened:
+        with _opened(file) as opened:
             for name in opened.keys():  # noqa: SIM118
                 if not name.endswith((".weight", ".bias")):
                     continue
@@ -227,12 +228,23 @@ def names_in(files: list[Path]) -> dict[str, Path]:
             # Pickles are among the files only if the user allowed them.
             found |= dict.fromkeys(unpickled(file), file)
             continue
-        try:
-            with safe_open(file, "pt") as opened:
-                found |= dict.fromkeys(opened.keys(), file)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{file} cannot be read ({reason_of(error)}): download it again") from error
+        with _opened(file) as opened:
+            found |= dict.fromkeys(opened.keys(), file)
     return found
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """A file of safetensors.
+
+    Raises:
+        ModelError: If it cannot be read.
+    """
+    try:
+        with safe_open(file, "pt") as opened:
+            yield opened
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{file} cannot be read ({reason_of(error)}): download it again") from error
 
 
 def unpickled(file: Path) -> dict[str, torch.Tensor]:
@@ -256,6 +268,6 @@ def read_weight(file: Path, name: str) -> torch.Tensor:
     """One of the weights in a file."""
     if file.suffix in PICKLES:
         return unpickled(file)[name]
-    with safe_open(file, "pt") as opened:
+    with _opened(file) as opened:
         tensor: torch.Tensor = opened.get_tensor(name)
     return tensor
