@@ -34,6 +34,7 @@ def test_inf_orm(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"score.2.weight": None}, r"has no weights score\.2\.weight, which its head needs"),
+        ({"score.0.bias": None}, r"has no weights score\.0\.bias, .* names layers without a bias in 'unbiased'"),
         ({"score.4.weight": (1, 32)}, r"holds the weights score\.4\.weight, which neither its body nor the head"),
         ({"model.norm.weight": None}, r"has no trained weights for norm\.weight"),
         ({"score.2.weight": (1, 31)}, "do not fit each other or hidden states of width 32"),

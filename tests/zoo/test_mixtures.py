@@ -157,3 +157,13 @@ def test_a_temperature_that_the_config_lacks_is_that_of_the_class(tmp_path: Path
         (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
         found[temperature] = score(str(folder), [TALK], card="armorm")[0]
     assert found[None] == found[10] != found[7]
+
+
+def test_a_response_whose_gate_would_be_cut_is_left_out(tmp_path: Path) -> None:
+    """The others are scored, and the gate is read where it is after the cut."""
+    MAKERS["armorm"](tmp_path)
+    long = [TALK[0], {"role": "assistant", "content": "x" * 80}]
+    options: dict[str, Any] = {"card": "armorm", "max_length": 40, "on_overlength": "truncate-left"}
+    found = score(str(tmp_path), [TALK, long], **options)
+    assert found[0] == score(str(tmp_path), [TALK], card="armorm")[0]
+    assert np.isnan(found[1])

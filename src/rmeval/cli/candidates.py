@@ -250,7 +250,7 @@ def _refuse_without_writer(dry_run: bool, samples: dict[str, Any], options: dict
     from rmeval.errors import RmevalError
 
     changed = [name for name, (_, default) in _SAMPLES.items() if samples[name] != default]
-    changed += [name for name in ("base_url", "served_model") if options[name] is not None]
+    changed += [name for name in ("base_url", "served_model") if options.get(name) is not None]
     if dry_run or changed:
         name = "dry_run" if dry_run else changed[0]
         raise RmevalError(f"`{name}` is for calls of a language model: name it with `writer`, or leave this out")

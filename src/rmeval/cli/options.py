@@ -142,13 +142,13 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
-    return takes(function, "options", MODEL_OPTIONS, _model_options)
+    return takes(function, "options", MODEL_OPTIONS, _model_options, stated=True)
 
 
 def takes_some_model_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command some of the model options, likewise."""
     table = {name: MODEL_OPTIONS[name] for name in names}
-    return lambda function: takes(function, "options", table, _model_options)
+    return lambda function: takes(function, "options", table, _model_options, stated=True)
 
 
 def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -171,15 +171,23 @@ def takes(
     name: str,
     table: dict[str, tuple[Any, Any]],
     build: Callable[[dict[str, Any]], Any],
+    stated: bool = False,
 ) -> Callable[..., None]:
-    """Puts the options of a table in place of the parameter `name`, whose value is built from theirs."""
+    """Puts the options of a table in place of the parameter `name`, whose value is built from theirs.
+
+    If `stated`, it is built only from those of the command line: a card must not replace a default that is written out.
+    """
 
     @functools.wraps(function)
     def command(**given: Any) -> None:
-        built = build({option: given.pop(option, default) for option, (_, default) in table.items()})
-        function(**{name: built}, **given)
+        values = {option: given.pop(option, default) for option, (_, default) in table.items()}
+        if stated and (context := given.pop("context", None)) is not None:
+            values = {one: values[one] for one in values if context.get_parameter_source(one).name != "DEFAULT"}
+        function(**{name: build(values)}, **given)
 
     own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != name]
+    if stated:
+        own.append(inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
     added = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for option, (annotation, default) in table.items()

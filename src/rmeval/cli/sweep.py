@@ -114,7 +114,7 @@ def sweep_command(
     form, board = check_output(form, board, False, overwrite)
     choice = Choice(max_params, tuple(kind or ()), unknown_size, tuple(skip or ()))
     chosen, notes = choice.of(read_models(models), models)
-    chosen = [one.with_defaults(_given(options)) for one in chosen]
+    chosen = [one.with_defaults(options) for one in chosen]
     for note in notes:
         echo(f"note: {with_options(note)}", err=True)
     counts = _counts(wanted, benchmark, data)
@@ -129,14 +129,6 @@ def sweep_command(
     write_views(sweep_views(_runs(outcomes, list(counts))), form, board)
     if any(one.failures for one in outcomes):
         raise typer.Exit(1)
-
-
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that do not have their defaults."""
-    from rmeval.models.options import ModelOptions
-
-    defaults = ModelOptions()
-    return {name: value for name, value in options.items() if value != getattr(defaults, name)}
 
 
 def _counts(wanted: o.Wanted, benchmark: Sequence[str], data: Sequence[str] | None) -> dict[str, int]:

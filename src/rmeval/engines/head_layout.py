@@ -41,7 +41,7 @@ class HeadLayout:
     """A head that is applied to hidden states, position by position, in float32.
 
     Attributes:
-        layers: Names of linear layers in the checkpoint (`NAME.weight`, and `NAME.bias` if it is there), and
+        layers: Names of linear layers in the checkpoint (`NAME.weight` and `NAME.bias`), and
             operations: `relu`, `leaky_relu`, `selu`, `gelu`, `tanh`, `sigmoid`; `stack:NAME`, the layer NAME, or the
             layers NAME.0, NAME.2 and so on that the checkpoint has, with a ReLU between them; `softmax`, or
             `softmax:T` of the outputs divided by T, a number or the name of a value in the config, `softmax:NAME=T`
@@ -51,6 +51,7 @@ class HeadLayout:
             outputs the expectation of N levels from 0 to 1 under their softmax; `normalizer:NAME`, the normalizer of
             safe-rlhf with stored statistics, if the config states `do_normalize`; `features:NAME`, the features of a
             sparse autoencoder of the standardised hidden state, of which the config's `sae_k` largest are kept.
+        unbiased: Names of linear layers that may lack a bias, which is an error for all others.
         gate: A second chain of layers with as many outputs, the weights of the first chain's outputs: the score is the
             sum of their products.
         gate_at: Token ids; the gate is read at the first token of their last occurrence. If there are none, it is read
@@ -68,6 +69,7 @@ class HeadLayout:
     """
 
     layers: tuple[str, ...]
+    unbiased: tuple[str, ...] = ()
     gate: tuple[str, ...] = ()
     gate_at: tuple[int, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
@@ -135,6 +137,9 @@ def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
             return
     for step in (*stated["layers"], *stated.get("gate", [])):
         yield from _wrong_step(step)
+    for part, whole in (("gate_at", "gate"), ("convert", "body_type")):
+        if stated.get(part) and not stated.get(whole):
+            yield f"{part} has no effect without {whole}: add it, or leave {part} out"
     for pattern in stated.get("ignore", []):
         try:
             re.compile(pattern)
@@ -157,7 +162,7 @@ def _pairs(value: object) -> bool:
 
 
 _FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    **dict.fromkeys(("layers", "gate", "ignore"), (_texts, "a list of texts")),
+    **dict.fromkeys(("layers", "unbiased", "gate", "ignore"), (_texts, "a list of texts")),
     "gate_at": (_whole_numbers, "a list of token ids"),
     **dict.fromkeys(("files", "states"), (_pairs, "a list of pairs of texts")),
     "convert": (lambda value: value in CONVERSIONS, f"one of {', '.join(CONVERSIONS)}"),
@@ -176,3 +181,8 @@ def _wrong_step(step: str) -> Iterator[str]:
         yield f"{step!r} is no layer: {what}"
     if operation in ("mean", "every", "levels") and not (value.isdecimal() and int(value)):
         yield f"{step!r} needs a whole number of at least 1 after the colon"
+    if operation == "softmax" and "=" in value and not _POSITIVE.fullmatch(value.partition("=")[2]):
+        yield f"{step!r} needs a number above 0 after the equals sign"
+
+
+_POSITIVE = re.compile(r"(?=.*[1-9])\d+(\.\d+)?")

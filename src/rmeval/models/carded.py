@@ -13,7 +13,7 @@ from rmeval.errors import ModelError
 from rmeval.hub import is_hub_id
 from rmeval.models import is_address
 from rmeval.models.cards.card import Card, card_of, card_of_architecture, find_card
-from rmeval.models.options import GROUPS, RENDERING_OPTIONS, ModelOptions
+from rmeval.models.options import GROUPS, RENDERING_OPTIONS, ModelOptions, check_options
 from rmeval.repository import read_config
 
 __all__ = ["apply_card", "card_for"]
@@ -73,14 +73,19 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
     if not is_address(spec):
         found = _with_layouts(card, found, kept, changed)
     _tell(card, kept, changed)
+    try:
+        check_options(found)
+    except ModelError as error:
+        raise ModelError(f"the card {card.name}: {error}") from error
     return replace(found, card=card.name)
 
 
 def _with_layouts(card: Card, options: ModelOptions, kept: list[str], changed: list[str]) -> ModelOptions:
     """The options with the layouts of a card's head and steps, added to `kept` or, if the user's differ, `changed`."""
-    if card.head is not None and options.layout is None and options.head is None:
-        options = replace(options, layout=card.head)
-        kept.append(f"layout={card.head.title}")
+    if card.head is not None:
+        others = options.head is not None or options.layout not in (None, card.head)
+        (changed if others else kept).append(f"layout={card.head.title}")
+        options = options if others else replace(options, layout=card.head)
     if card.steps is None:
         return options
     others = options.steps not in (None, card.steps)
@@ -129,18 +134,18 @@ def _given(options: ModelOptions, name: str, value: Any) -> tuple[ModelOptions, 
     """The options with a card's value unless the user gave another; whether the user did."""
     for group, made in GROUPS.items():
         if name in made.__dataclass_fields__ and name not in ModelOptions.__dataclass_fields__:
-            inside, other = _filled(getattr(options, group), name, value)
-            return _filled(options, group, inside, over=True)[0], other
-    return _filled(options, name, value)
+            inside, other = _filled(getattr(options, group), name, value, name in options.given)
+            return replace(options, **{group: inside}), other
+    return _filled(options, name, value, name in options.given)
 
 
-def _filled(options: Any, name: str, value: Any, over: bool = False) -> tuple[Any, bool]:
-    """A copy with a value where the default was, or in any case; whether another value was there."""
+def _filled(options: Any, name: str, value: Any, given: bool) -> tuple[Any, bool]:
+    """A copy with a value unless the user gave one, maybe the default; whether another value was there."""
     before = getattr(options, name)
     if isinstance(value, Mapping):
         other = any(key in value and one != value[key] for key, one in before.items())
         return replace(options, **{name: {**value, **before}}), other
-    if not over and before != getattr(type(options)(), name):
+    if given or before != getattr(type(options)(), name):
         return options, before != value
     return replace(options, **{name: tuple(value) if isinstance(value, list) else value}), False
 

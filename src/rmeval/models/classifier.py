@@ -72,7 +72,7 @@ class Classifier:
                 f"the config of {self.name} states that its score is read at the token {wanted}, but the chat template "
                 "does not end with it: give a template that does with `chat_template`"
             )
-        self.texts = Preparation(self.name, renderer, self.engine, options)
+        self.texts = Preparation(self.name, renderer, self.engine, options, still_read=self._gates.reads)
 
     def identity(self) -> dict[str, Any]:
         """Weights, tokenizer, template, number format, engine and length policy."""

@@ -40,13 +40,22 @@ class Gates:
             return own
         return AtPositions(own.head, [[len(one) - 1, self._place(one)] for one in sequences])
 
-    def _place(self, tokens: TokenArray) -> int:
+    def reads(self, tokens: TokenArray) -> bool:
+        """Whether a sequence has the tokens at which the gate is read; they can be cut with the prompt."""
+        return not (self._gated and len(self._at)) or self._found(tokens) is not None
+
+    def _found(self, tokens: TokenArray) -> int | None:
         """The position of the first token of the last occurrence of the gate's tokens, as in published code."""
         size = len(self._at)
-        if len(tokens) >= size:
-            windows = np.lib.stride_tricks.sliding_window_view(tokens, size)
-            if len(found := np.flatnonzero((windows == self._at).all(1))):
-                return int(found[-1])
+        if len(tokens) < size:
+            return None
+        windows = np.lib.stride_tricks.sliding_window_view(tokens, size)
+        found = np.flatnonzero((windows == self._at).all(1))
+        return int(found[-1]) if len(found) else None
+
+    def _place(self, tokens: TokenArray) -> int:
+        if (found := self._found(tokens)) is not None:
+            return found
         raise ModelError(
             f"the head's gate is read at the tokens {self._at.tolist()}, which a conversation does not contain: "
             "give the template and the tokenizer of the model's training (`chat_template`, `tokenizer`)"

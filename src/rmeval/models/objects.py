@@ -29,6 +29,7 @@ _LOADING = (
     "base_model",
     "trust_remote_code",
     "sequential",
+    "layout",
 )
 """Options of loading a checkpoint."""
 
@@ -93,6 +94,11 @@ def hold(given: object, options: ModelOptions) -> InMemory | PythonObject:
     Raises:
         ModelError: If it is something else, or does not use one of the options.
     """
+    if options.card not in ("auto", "none"):
+        raise ModelError(
+            f"`card` {options.card} is for checkpoints, and the model is an object in memory: leave `card` out, and "
+            f"give the options that it sets (`rmeval card {options.card}` lists them)"
+        )
     if isinstance(given, tuple):
         held = _pair(given)
         refuse(options, _LOADING, f"{held.name}, which is in memory,")

@@ -120,6 +120,7 @@ class ModelOptions:
             also written as a backslash and n; by default as the card says.
         server: How a server is called; its fields can also be given as keywords of `load_model`.
         judge: Protocol, votes, orders and sampling of a generative judge; likewise.
+        given: Names of options that were given, maybe with their defaults: a card does not replace them.
     """
 
     dtype: str = "auto"
@@ -168,6 +169,7 @@ class ModelOptions:
     split_steps: str | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     judge: JudgeOptions = field(default_factory=JudgeOptions)
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 GROUPS: Mapping[str, type[ServerOptions] | type[JudgeOptions]] = {"server": ServerOptions, "judge": JudgeOptions}
@@ -175,7 +177,7 @@ GROUPS: Mapping[str, type[ServerOptions] | type[JudgeOptions]] = {"server": Serv
 OPTIONS = tuple(
     dict.fromkeys(
         (
-            *(name for name in ModelOptions.__dataclass_fields__ if name not in GROUPS),
+            *(name for name in ModelOptions.__dataclass_fields__ if name not in (*GROUPS, "given")),
             *(name for group in GROUPS.values() for name in group.__dataclass_fields__),
         )
     )
@@ -191,13 +193,14 @@ def model_options(**kwargs: Any) -> ModelOptions:
     """
     if unknown := [name for name in kwargs if name not in OPTIONS and name not in GROUPS]:
         raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(OPTIONS)}")
+    given = frozenset(kwargs)
     judged = kwargs.get("protocol") is not None
     for name, group in GROUPS.items():
         # Comparators and judges both have `against`.
         fields = [one for one in group.__dataclass_fields__ if judged or one not in ModelOptions.__dataclass_fields__]
         if own := {field: kwargs.pop(field) for field in fields if field in kwargs}:
             kwargs[name] = replace(kwargs.get(name, group()), **own)
-    return ModelOptions(**kwargs)
+    return ModelOptions(**kwargs, given=given)
 
 
 def check_options(options: ModelOptions) -> None:
@@ -216,6 +219,10 @@ def _check_forms(options: ModelOptions) -> None:
     for name in _MAPPINGS:
         if not isinstance(getattr(options, name), Mapping):
             raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
+    for name, kind, form in _TYPES:
+        value = getattr(options, name)
+        if value != ModelOptions.__dataclass_fields__[name].default and type(value).__name__ != kind:
+            raise ModelError(f"`{name}` must be a {form}, not {quoted(value)}: correct it")
     if isinstance(roles := options.allow_dropped_roles, str):
         raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
 
@@ -229,6 +236,8 @@ def _check_choices(options: ModelOptions) -> None:
             raise ModelError(f"there is no {name} {chosen!r}: {chosen_from(chosen, choices)}")
 
 
+_TYPES = (("card", "str", "text"), ("layout", "HeadLayout", "HeadLayout"), ("steps", "StepLayout", "StepLayout"))
+"""Options whose type is checked, by name, since a check must not import the layouts: type, and type in words."""
 _MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
 
 
@@ -315,7 +324,7 @@ def refuse_all_but(taken: Collection[str], options: ModelOptions, what: str) -> 
     """Reject all options except those that a kind of model uses; see `refuse`."""
     refuse(
         options,
-        [name for name in ModelOptions.__dataclass_fields__ if name not in (*taken, "card")],
+        [name for name in ModelOptions.__dataclass_fields__ if name not in (*taken, "card", "given")],
         what,
         _OTHER_PLACES,
     )

@@ -200,6 +200,7 @@ class Preparation:
         others: Sequence[TokenReader] = (),
         room: int = 0,
         cuts: bool = True,
+        still_read: Callable[[TokenArray], bool] = lambda tokens: True,
     ) -> None:
         """Store the parts, and determine the limit.
 
@@ -212,6 +213,7 @@ class Preparation:
             others: Further engines that read the same tokens.
             room: Number of tokens that are generated after each input, within the limit.
             cuts: Whether the beginning of an input may be cut.
+            still_read: Whether the rest of an input that is cut has the tokens that the model needs.
 
         Raises:
             ModelError: If `options.max_length` is larger than the network supports, or too small for `room`.
@@ -227,6 +229,7 @@ class Preparation:
         self.cut_item: str | None = None
         self._room = room
         self._cuts = cuts and not room
+        self._still_read = still_read
         self._over: list[tuple[int, str]] = []
         stated = [limit for own in (engine, *others) if (limit := own.description.limit) is not None]
         built = min(stated, default=None)
@@ -376,11 +379,11 @@ class Preparation:
                 if cut and self.cut_item is None:
                     self.cut_item = request.item
                 start = max(0, one.start - cut)
-                if one.start and not start:
+                tokens = one.tokens[cut:]
+                if (one.start and not start) or (cut and not self._still_read(tokens)):
                     # The prompt is cut completely, and the sum over a part of a response is not the response's sum.
                     found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
                     continue
-                tokens = one.tokens[cut:]
                 found.ready.append(Ready(request.key, request.item, tokens, start, length + one.cut, one.steps))
         return found
 

@@ -87,23 +87,22 @@ def test_models_name_families_that_exist(file: Any) -> None:
 
 COMPLETE = 'name = "x"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\n'
 WRONG = {
-    "family = 5": "write each family as a table",
-    'family = ["x"]': "write each family as a table",
-    '[family]\nname = "x"': "write each family as a table",
+    "family = 5": "write [[family]], in two brackets",
+    'family = ["x"]': "write [[family]], in two brackets",
+    '[family]\nname = "x"': "write [[family]], in two brackets",
     "": "has 0 families",
     "[[family]]\n": "has no 'name'",
     f"[[family]]\n{COMPLETE}colour = 3": "has 'colour': the keys are",
-    f"[[family]]\n{COMPLETE}load = 3": "'load' must be a mapping",
-    f"[[family]]\n{COMPLETE}load = {{ nonsense = 3 }}": "unknown option 'nonsense'",
-    f"[[family]]\n{COMPLETE}load = {{ dtype = 5 }}": "'dtype' of 'load' must be a text",
-    f"[[family]]\n{COMPLETE}load = {{ card = 'x' }}": "unknown option 'card'",
-    f"[[family]]\n{COMPLETE}notes = 'one'": "'notes' must be a list of texts",
+    f"[[family]]\n{COMPLETE}load = 3": "for load, which must be a mapping",
+    f"[[family]]\n{COMPLETE}load = {{ nonsense = 3 }}": "sets 'nonsense', which is no option",
+    f"[[family]]\n{COMPLETE}load = {{ dtype = 5 }}": "sets dtype to 5, which must be a text",
+    f"[[family]]\n{COMPLETE}load = {{ card = 'x' }}": "sets 'card', which is no option",
+    f"[[family]]\n{COMPLETE}notes = 'one'": "for notes, which must be a list of texts",
     f"[[family]]\n{COMPLETE}patterns = ['(']": "is no regular expression",
-    f"[[family]]\n{COMPLETE}reference = 'code'": "takes no 'reference'",
-    f"[[family]]\n{COMPLETE.replace('layout-only', 'verified')}": "the status verified needs 'reference'",
-    f"[[family]]\n{COMPLETE.replace('layout-only', 'unloadable')}": "the status unloadable needs 'reason'",
-    f"[[family]]\n{COMPLETE.replace('layout-only', 'good')}": "the status must be one of",
-    f"[[family]]\n{COMPLETE}difference = 'small'": "'difference' must be a number",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'verified')}": "has no 'reference'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'unloadable')}": "has no 'reason'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'good')}": "it must be one of",
+    f"[[family]]\n{COMPLETE}difference = 'small'": "for difference, which must be a number",
 }
 
 

@@ -57,6 +57,7 @@ class _Weights:
 
     def __init__(self, checkpoint: Checkpoint, layout: HeadLayout) -> None:
         self._source = checkpoint.source
+        self._unbiased = frozenset(layout.unbiased)
         extra = {file for file, _ in layout.files}
         own = [file for file in checkpoint.weights() if file.name not in extra]
         self._files: dict[str, tuple[Path, str]] = {name: (file, name) for name, file in names_in(own).items()}
@@ -77,6 +78,15 @@ class _Weights:
     def __contains__(self, name: str) -> bool:
         return name in self._files
 
+    def bias(self, layer: str) -> torch.Tensor | None:
+        """The bias of a linear layer, in float32; None if it has none.
+
+        Raises:
+            ModelError: If it is missing, and the layout does not say that it may be.
+        """
+        name = f"{layer}.bias"
+        return self(name) if name in self or layer not in self._unbiased else None
+
     def __call__(self, name: str) -> torch.Tensor:
         """A weight, in float32.
 
@@ -84,9 +94,10 @@ class _Weights:
             ModelError: If it is missing.
         """
         if name not in self._files:
+            hint = ", and names layers without a bias in 'unbiased'" if name.endswith(".bias") else ""
             raise ModelError(
                 f"{self._source} has no weights {name}, which its head needs: check that it was saved completely, "
-                "and that the card is that of this model"
+                f"and that the card is that of this model{hint}"
             )
         self.taken.add(name)
         file, inside = self._files[name]
@@ -156,7 +167,7 @@ _PLAIN: Mapping[str, Callable[[], nn.Module]] = {
 
 def _linear(name: str, weights: _Weights, source: str) -> nn.Linear:
     weight = weights(f"{name}.weight")
-    bias = weights(f"{name}.bias") if f"{name}.bias" in weights else None
+    bias = weights.bias(name)
     if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
         raise ModelError(
             f"{source}: {name}.weight has the shape {tuple(weight.shape)}, which is not that of a linear layer"
@@ -180,10 +191,8 @@ def _stack(name: str, weights: _Weights, source: str) -> nn.Module:
 
 
 def _norm(name: str, weights: _Weights) -> nn.BatchNorm1d:
-    mean = weights(f"{name}.running_mean")
-    layer = nn.BatchNorm1d(len(mean), affine=f"{name}.weight" in weights)
-    given = {"running_mean": mean, "running_var": weights(f"{name}.running_var")}
-    given |= {part: weights(f"{name}.{part}") for part in ("weight", "bias") if f"{name}.{part}" in weights}
+    given = {part: weights(f"{name}.{part}") for part in ("running_mean", "running_var", "weight", "bias")}
+    layer = nn.BatchNorm1d(len(given["running_mean"]))
     layer.load_state_dict(given, strict=False)
     return layer
 

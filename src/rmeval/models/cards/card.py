@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -128,6 +128,8 @@ def _of_path(path: Path) -> Card:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"the card {path} cannot be read ({error}): give a TOML file with one [[family]]") from error
+    if unknown := [key for key in document if key != "family"]:
+        raise ModelError(f"the card {path} has {quoted(unknown[0])}: give a TOML file with one [[family]] alone")
     found = list(read_cards(document, str(path)))
     if len(found) != 1:
         raise ModelError(f"the card {path} has {len(found)} families: give a TOML file with one [[family]]")
@@ -144,69 +146,62 @@ def read_cards(document: Mapping[str, Any], where: str) -> Iterator[Card]:
     Raises:
         ModelError: If a family is not valid.
     """
-    families = document.get("family", [])
-    if not isinstance(families, list) or not all(isinstance(one, dict) for one in families):
-        raise ModelError(f"{where}: write each family as a table [[family]]")
-    for number, stated in enumerate(families, 1):
-        yield _card(stated, f"{where}: family {quoted(stated.get('name', number))}")
+    tables = document.get("family", [])
+    if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        raise ModelError(f"{where}: the family must be a table of a list: write [[family]], in two brackets")
+    for number, stated in enumerate(tables, 1):
+        place = f"{where}: family {stated.get('name', number)}"
+        if (wrong := next(_wrong(stated), None)) is not None:
+            raise ModelError(f"{place} {wrong}")
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()
+        }
+        if "head" in stated:
+            given["head"] = read_layout(stated["head"], f"{place}: head")
+        if "steps" in stated:
+            given["steps"] = read_steps(stated["steps"], f"{place}: steps")
+        yield Card(**given)
 
 
-def _card(stated: Mapping[str, Any], place: str) -> Card:
-    known = {one.name for one in fields(Card)} - {"model", "known"}
-    if unknown := sorted(set(stated) - known):
-        raise ModelError(f"{place} has {quoted(unknown[0])}: the keys are {', '.join(sorted(known))}")
-    if lacking := [name for name in ("name", "status", "about", "source") if not stated.get(name)]:
-        raise ModelError(f"{place} has no {lacking[0]!r}: add it")
-    for name, value in stated.items():
-        if name in _FORMS and (reason := check_type(value, _FORMS[name])) is not None:
-            raise ModelError(f"{place}: {name!r} must be {reason}, not {quoted(value)}")
-    if stated["status"] not in get_args(Status):
-        raise ModelError(f"{place}: the status must be one of {', '.join(get_args(Status))}")
-    _check_status(stated, place)
-    _check_load(stated.get("load", {}), place)
-    _check_patterns(stated.get("patterns", ()), place)
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
-    if "head" in stated:
-        given["head"] = read_layout(stated["head"], f"{place}: head")
-    if "steps" in stated:
-        given["steps"] = read_steps(stated["steps"], f"{place}: steps")
-    return Card(**given)
-
-
-_FORMS = {
+_FORMS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("name", "status", "about", "source", "reference", "reason"), ("str",)),
     **dict.fromkeys(("notes", "patterns", "architectures"), ("tuple[str, ...]",)),
+    **dict.fromkeys(("load", "head", "steps"), ("Mapping[str, Any]",)),
     "difference": ("float",),
-    "load": ("Mapping[str, Any]",),
 }
-"""The types of a family's values."""
+"""The keys of a family, and the types of their values."""
 
 
-def _check_status(stated: Mapping[str, Any], place: str) -> None:
-    """Refuse a status without its evidence, and the evidence of another status."""
-    needs = {"reference": "verified", "difference": "verified", "reason": "unloadable"}
-    for name, status in needs.items():
-        if (stated["status"] == status) != (stated.get(name, "") != ""):
-            verb = "needs" if stated["status"] == status else "takes no"
-            raise ModelError(f"{place}: the status {stated['status']} {verb} {name!r}: correct one of them")
-
-
-def _check_load(load: Mapping[str, Any], place: str) -> None:
-    """Refuse an option that does not exist, and a value of another type."""
-    types = option_types()
-    for name, value in load.items():
-        if name not in types or name == "card":
-            raise ModelError(f"{place}: 'load' has an unknown option {quoted(name)}: {chosen_from(name, types)}")
-        if (reason := check_type(value, types[name])) is not None:
-            raise ModelError(f"{place}: the option {name!r} of 'load' must be {reason}, not {quoted(value)}")
-
-
-def _check_patterns(patterns: Iterable[str], place: str) -> None:
-    for pattern in patterns:
+def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a family, besides its head and steps."""
+    for name, value in stated.items():
+        if name not in _FORMS:
+            yield f"has {name!r}: the keys are {', '.join(sorted(_FORMS))}"
+        elif (form := check_type(value, _FORMS[name])) is not None:
+            yield f"has {quoted(value)} for {name}, which must be {form}"
+    for name in ("name", "status", "about", "source", *_EVIDENCE.get(str(stated.get("status")), ())):
+        if stated.get(name, "") == "":
+            yield f"has no {name!r}: add it"
+    if stated["status"] not in get_args(Status):
+        yield f"has the status {quoted(stated['status'])}: it must be one of {', '.join(get_args(Status))}"
+    for pattern in stated.get("patterns", []):
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ModelError(f"{place}: {quoted(pattern)} is no regular expression ({error}): correct it") from error
+            yield f"has the pattern {quoted(pattern)}, which is no regular expression ({error})"
+    yield from _wrong_options(stated.get("load", {}))
+
+
+_EVIDENCE = {"verified": ("reference", "difference"), "unloadable": ("reason",)}
+"""What a status needs besides."""
+
+
+def _wrong_options(load: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in load.items():
+        if name == "card" or name not in option_types():
+            yield f"sets {name!r}, which is no option of models that a file can set: see `rmeval run -h`"
+        elif (form := check_type(value, option_types()[name])) is not None:
+            yield f"sets {name} to {quoted(value)}, which must be {form}"
 
 
 @cache
