@@ -199,7 +199,7 @@ _EVIDENCE = {"verified": ("reference", "difference"), "unloadable": ("reason",)}
 def _wrong_options(load: Mapping[str, Any]) -> Iterator[str]:
     for name, value in load.items():
         if name == "card" or name not in option_types():
-            yield f"sets {name!r}, which is no option of models that a file can set: see `rmeval run -h`"
+            yield f"sets {name!r}, which is no option of models that a file can set: check the spelling"
         elif (form := check_type(value, option_types()[name])) is not None:
             yield f"sets {name} to {quoted(value)}, which must be {form}"
 
