@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,15 @@ def test_lists_show_families_with_their_status(capsys: pytest.CaptureFixture[str
     shown = command(capsys, "list", "models").out
     assert re.search(r"general-preference +unloadable +2 ", shown)
     assert "baseline:longest" in shown
+
+
+def test_the_readme_counts_the_families() -> None:
+    status = Counter(card.status for card in all_cards() if not card.model)
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"Of {status.total()} families, {status['verified']} are verified, {status['layout-only']} are read" in text
+    assert f"and {status['unloadable']} cannot be loaded" in text
+    changes = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    assert f"{status.total()} families, of which {status['verified']} are verified" in changes
 
 
 def test_the_table_of_the_documentation_is_that_of_the_cards() -> None:

@@ -55,7 +55,7 @@ def list_command(
         return
     if what is What.templates:
         console.print(_table(rows, ("id", "about")))
-        console.print(Line("\nfor --chat-template; the source of each, and its text: --json", "dim"))
+        console.print(Line("for --chat-template; the source of each, and its text: --json", "dim"))
         return
     if what is What.published:
         _print_published(console, rows)

@@ -172,10 +172,6 @@ _FORMS: Mapping[str, tuple[str, ...]] = {
 """The keys of a family, and the types of their values."""
 
 
-_NEEDED = {"verified": ("reference", "difference"), "unloadable": ("reason",)}
-"""Keys that a status needs besides those of every family."""
-
-
 def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a family, besides its head and steps."""
     for name, value in stated.items():
@@ -183,8 +179,8 @@ def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
             yield f"has {name!r}: the keys are {', '.join(sorted(_FORMS))}"
         elif (form := check_type(value, _FORMS[name])) is not None:
             yield f"has {quoted(value)} for {name}, which must be {form}"
-    for name in ("name", "status", "about", "source", *_NEEDED.get(str(stated.get("status")), ())):
-        if not stated.get(name):
+    for name in ("name", "status", "about", "source", *_EVIDENCE.get(str(stated.get("status")), ())):
+        if stated.get(name, "") == "":
             yield f"has no {name!r}: add it"
     if stated.get("reference") and stated["status"] != "verified":
         yield f"has a reference and the status {stated['status']}: only verified cards have one"
@@ -198,10 +194,14 @@ def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
     yield from _wrong_options(stated.get("load", {}))
 
 
+_EVIDENCE = {"verified": ("reference", "difference"), "unloadable": ("reason",)}
+"""What a status needs besides."""
+
+
 def _wrong_options(load: Mapping[str, Any]) -> Iterator[str]:
     for name, value in load.items():
         if name == "card" or name not in option_types():
-            yield f"sets {name!r}, which is no option of models that a file can set: see `rmeval run -h`"
+            yield f"sets {name!r}, which is no option of models that a file can set: check the spelling"
         elif (form := check_type(value, option_types()[name])) is not None:
             yield f"sets {name} to {quoted(value)}, which must be {form}"
 
