@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,9 +129,9 @@ def test_an_object_in_memory_has_no_card() -> None:
     ("option", "value", "form"),
     [("card", 3, "text"), ("layout", {"layers": ["score"]}, "HeadLayout"), ("steps", {"score": "x"}, "StepLayout")],
 )
-def test_values_of_another_type(option: str, value: object, form: str) -> None:
+def test_values_of_another_type(option: str, value: Any, form: str) -> None:
     with pytest.raises(ModelError, match=f"`{option}` must be a {form}"):
-        rmeval.models.load_model("rmeval/tiny", **{option: value})
+        rmeval.models.load_model("rmeval/tiny", None, name=None, **{option: value})
 
 
 HEADER = '[[family]]\nname = "x"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\n'

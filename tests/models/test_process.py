@@ -230,6 +230,10 @@ def test_overlength_is_never_cut(planted: Path) -> None:
         ),
         ({"steps": StepLayout("labels", "+", labels=("+", "+"))}, "are the same token"),
         ({"steps": StepLayout("identity", "{{ bos_token }}")}, "cannot be rendered with its tokenizer"),
+        (
+            {"steps": StepLayout("identity", "+", prompt="{{ prompt }}"), "chat_template": "tulu"},
+            "whose step layout has its own prompt, does not use `chat_template`",
+        ),
         ({"steps": StepLayout("identity", "+", prompt="x")}, "leaves the prompt or a step out"),
     ],
 )

@@ -13,6 +13,7 @@ from rmeval.errors import ModelError
 from tests.command import command
 from tests.zoo.bodies import CONVERSATIONS, WITH_SYSTEM, body_config, body_weights, numbers, write_checkpoint
 from tests.zoo.expected_scores import largest_difference
+from tests.zoo.plain import make_checkpoint as make_plain
 
 TALKS = [*CONVERSATIONS, WITH_SYSTEM]
 
@@ -75,3 +76,14 @@ def test_doctor_examines_such_a_head_and_export_refuses_it(tmp_path: Path, capsy
     assert done.code == 0 and "read at '<|eot_id|>'" in done.out, done
     with pytest.raises(ModelError, match="has a head of several layers"):
         export_model(str(folder), tmp_path / "out", card="inf-orm")
+
+
+def test_export_names_the_way_out_of_what_a_card_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = make_plain(tmp_path / "model", "llama"), tmp_path / "out"
+    (tmp_path / "card.toml").write_text(
+        '[[family]]\nname = "x"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\nload = { bos_tokens = 1 }'
+    )
+    done = command(capsys, "export", str(folder), "-o", str(out), "--card", str(tmp_path / "card.toml"))
+    assert done.code == 2 and "does not use --bos-tokens" in done.err and "give --card none" in done.err, done
+    done = command(capsys, "export", str(folder), "-o", str(out), "--card", "none")
+    assert "is a sequence classifier already" in done.err, done

@@ -16,7 +16,7 @@ __all__ = ["export_command"]
 
 
 @o.takes_some_model_options(
-    "dtype", "device", "revision", "tokenizer", "chat_template", "trust_remote_code", "model_kwargs", "head"
+    "dtype", "device", "revision", "tokenizer", "chat_template", "trust_remote_code", "model_kwargs", "head", "card"
 )
 def export_command(
     model: Annotated[str, typer.Argument(help="Hub id or folder of a checkpoint with a linear value head.")],

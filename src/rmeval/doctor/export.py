@@ -158,7 +158,9 @@ def _loaded(model: str, options: ModelOptions) -> tuple[Classifier, HFEngine]:
     loaded = load_model(model, options)
     if not isinstance(loaded, Classifier) or not isinstance(loaded.engine, HFEngine) or loaded.labels is not None:
         raise ModelError(f"{model} is not a checkpoint with a value head: give the folder or hub id of one")
-    refuse(loaded.options, CONVENTION_OPTIONS, "an export, whose rendering is that of its chat template,")
+    ways = "if a card sets it, give `card` none, and a `chat_template` that writes the same"
+    what = "an export, whose rendering is that of its chat template,"
+    refuse(loaded.options, CONVENTION_OPTIONS, what, dict.fromkeys(CONVENTION_OPTIONS, ways))
     if loaded.options.layout is not None:
         raise ModelError(
             f"{model} has a head of several layers ({loaded.options.layout.title}), which servers do not run: use it "

@@ -65,6 +65,8 @@ class Process:
             raise ModelError(
                 f"truncate-left would cut the question that {self.name} reads: choose `on_overlength` skip"
             )
+        if self.layout.prompt not in CHAT:
+            refuse(options, ("chat_template", "template_kwargs"), f"{self.name}, whose step layout has its own prompt,")
         renderer, self._tokenizer = make_renderer(self.engine, options, chat=self.layout.prompt in CHAT)
         self._tokens = self._label_tokens(renderer)
         self.labels: Labels | None = None

