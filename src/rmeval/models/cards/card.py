@@ -172,6 +172,10 @@ _FORMS: Mapping[str, tuple[str, ...]] = {
 """The keys of a family, and the types of their values."""
 
 
+_NEEDED = {"verified": ("reference", "difference"), "unloadable": ("reason",)}
+"""Keys that a status needs besides those of every family."""
+
+
 def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a family, besides its head and steps."""
     for name, value in stated.items():
@@ -179,7 +183,7 @@ def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
             yield f"has {name!r}: the keys are {', '.join(sorted(_FORMS))}"
         elif (form := check_type(value, _FORMS[name])) is not None:
             yield f"has {quoted(value)} for {name}, which must be {form}"
-    for name in ("name", "status", "about", "source", *_EVIDENCE.get(str(stated.get("status")), ())):
+    for name in ("name", "status", "about", "source", *_NEEDED.get(str(stated.get("status")), ())):
         if stated.get(name, "") == "":
             yield f"has no {name!r}: add it"
     if stated.get("reference") and stated["status"] != "verified":
@@ -192,10 +196,6 @@ def _wrong(stated: Mapping[str, Any]) -> Iterator[str]:
         except re.error as error:
             yield f"has the pattern {quoted(pattern)}, which is no regular expression ({error})"
     yield from _wrong_options(stated.get("load", {}))
-
-
-_EVIDENCE = {"verified": ("reference", "difference"), "unloadable": ("reason",)}
-"""What a status needs besides."""
 
 
 def _wrong_options(load: Mapping[str, Any]) -> Iterator[str]:
