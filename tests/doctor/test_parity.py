@@ -276,6 +276,16 @@ def test_a_server_that_gets_token_ids(folder: Path) -> None:
     assert all(isinstance(one[0], int) for one in sent)
 
 
+def test_a_card_is_that_of_both_sides(folder: Path) -> None:
+    """A card's scale holds for the server too, whose scores would have the other sign."""
+    card = folder / "cost.toml"
+    card.write_text('[[family]]\nname = "cost"\nstatus = "layout-only"\nabout = "a"\nsource = "s"\nload.scale = -1.0\n')
+    with serve(routed(**vllm_of(folder / "m"))) as server:
+        assert found(folder, server.url, served_model="rm", card=str(card)).agrees
+        with pytest.raises(ModelError, match="does not score steps, and the card math-shepherd is that of a process"):
+            rmeval.load_model(server.url, card="math-shepherd")
+
+
 def test_a_server_with_another_template(folder: Path) -> None:
     (folder / "bos.jinja").write_text("{{ '<|bos|>' }}" + CHATML)
     with serve(routed(**vllm_of(folder / "m", str(folder / "bos.jinja")))) as server:

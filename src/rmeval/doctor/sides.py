@@ -12,6 +12,7 @@ from rmeval.data.spool import windows
 from rmeval.doctor.server_tokens import server_tokens
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, RewardModel, is_address, load_model
+from rmeval.models.carded import apply_card, card_for
 from rmeval.models.classifier import Classifier
 from rmeval.models.comparator import Comparator
 from rmeval.models.implicit import Implicit
@@ -228,13 +229,19 @@ def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], option
     replicated = [_name_and_format(side)[0] == "ray" for side, _ in sides]
     # Options that the other side uses are left out; those that no side uses are an error.
     elsewhere = {*(SERVER_OPTIONS if any(servers) else ()), *(REPLICA_OPTIONS if any(replicated) else ())}
+    card = card_for(spec, options)
+    # The card is that of the model, whichever side runs it.
+    named = options.card if options.card != "auto" else "none" if card is None else card.model
     found: list[Opened] = []
     for (side, kwargs), is_server, is_ray in zip(sides, servers, replicated, strict=True):
         if is_server and kwargs:
             raise ModelError(f"{redacted(side)} is a server, which takes no model_kwargs: leave them out")
         useless = elsewhere - {*(REPLICA_OPTIONS if is_ray else ())}
         own = _only(options, [name for name in _FIELDS if name not in useless])
-        found.append(_Remote(side, _of_server(options)) if is_server else _engine(side, spec, own, kwargs))
+        if is_server:
+            found.append(_Remote(side, apply_card(side, replace(_of_server(options), card=named))))
+        else:
+            found.append(_engine(side, spec, own, kwargs))
     return tuple(found)
 
 

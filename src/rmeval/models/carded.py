@@ -14,6 +14,7 @@ from rmeval.hub import is_hub_id
 from rmeval.models import is_address
 from rmeval.models.cards.card import Card, card_of, card_of_architecture, find_card
 from rmeval.models.options import GROUPS, RENDERING_OPTIONS, ModelOptions, check_options
+from rmeval.redaction import redacted
 from rmeval.repository import read_config
 
 __all__ = ["apply_card", "card_for"]
@@ -61,6 +62,11 @@ def apply_card(spec: str, options: ModelOptions) -> ModelOptions:
         return options
     if card.status == "unloadable":
         raise ModelError(f"{spec}: {card.reason} (`card` none ignores the card {card.name})")
+    if card.steps is not None and is_address(spec):
+        raise ModelError(
+            f"{redacted(spec)} is a server, which does not score steps, and the card {card.name} is that of a process "
+            "reward model: give the model's folder or hub id"
+        )
     found = options
     kept: list[str] = []
     changed: list[str] = []
